@@ -1,0 +1,109 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# A walk through hugetlb, each step as a user would type it, with the answer of
+# the kernel and the answer that was due.  Output goes to the log port.
+. /tests/lib.sh
+exec </dev/null
+bad=0
+out() { printf '%s\n' "$*" >"$LOG"; }
+
+# step TEXT
+step() { out ""; out "--- $*"; }
+
+# run COMMAND-LINE: show it, run it, show what it says
+run() {
+	out "\$ $1"
+	bash -c "$1" >/tmp/out 2>&1
+	rc=$?
+	[ -s /tmp/out ] && sed 's/^/  /' /tmp/out >"$LOG"
+	return $rc
+}
+
+# due WHAT EXPECTED ACTUAL
+due() {
+	if [ "$2" = "$3" ]; then
+		out "  ok: $1 = $3"
+		verdict "ok 0 $1 # $3"
+	else
+		out "  WRONG: $1 is '$3', should be '$2'"
+		verdict "not ok 0 $1 # expected '$2', got '$3'"
+		bad=$((bad + 1))
+	fi
+}
+
+# show FIELD...: lines of /proc/meminfo
+counters='grep -E "HugePages_(Total|Free|Rsvd|Surp)" /proc/meminfo'
+
+step "the pool that hugepages= asked for on the command line"
+run 'cat /proc/cmdline | tr " " "\n" | grep -i huge'
+run 'head -n 3 /sys/kernel/mm/hugepages/*/nr_hugepages'
+due "1G pages at boot" 2 "$(cat $HP/hugepages-1048576kB/nr_hugepages)"
+due "2M pages at boot" 64 "$(meminfo HugePages_Total)"
+run 'grep -i huge /proc/meminfo'
+due "Hugepagesize" 2048 "$(meminfo Hugepagesize)"
+
+step "grow and shrink: sysfs, sysctl, one node"
+run 'echo 128 > /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages'
+due "after sysfs" 128 "$(meminfo HugePages_Total)"
+run 'sysctl -w vm.nr_hugepages=32'
+due "after sysctl" 32 "$(meminfo HugePages_Total)"
+N=/sys/devices/system/node/node1/hugepages/hugepages-2048kB
+run "echo 40 > $N/nr_hugepages; cat $N/nr_hugepages"
+due "pages on node 1" 40 "$(cat $N/nr_hugepages)"
+run "cat /sys/devices/system/node/node*/hugepages/hugepages-2048kB/nr_hugepages"
+due "sum of the nodes" "$(meminfo HugePages_Total)" \
+	"$(cat /sys/devices/system/node/node*/hugepages/hugepages-2048kB/nr_hugepages | awk '{ s += $1 } END { print s }')"
+run 'echo -5 > /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages'
+due "a negative number is refused, status" 1 $?
+run 'echo 16 > /proc/sys/vm/nr_hugepages'
+due "pool of 16" 16 "$(meminfo HugePages_Total)"
+
+step "mmap(MAP_HUGETLB): promised at mmap, taken at the first touch"
+run 'mm/hugetlb_show map 4'
+due "map 4" 0 $?
+due "all back" "16 16 0 0" "$(echo $(meminfo HugePages_Total) $(meminfo HugePages_Free) $(meminfo HugePages_Rsvd) $(meminfo HugePages_Surp))"
+
+step "fork: the child's write copies, the parent keeps its page"
+run 'mm/hugetlb_show cow 2'
+due "copy on write" 0 $?
+
+step "a hugetlbfs mount with size= and min_size="
+run 'mount -t hugetlbfs -o pagesize=2M,size=16M,min_size=4M none /mnt/huge; df -h /mnt/huge'
+due "min_size=4M promises 2 pages" 2 "$(meminfo HugePages_Rsvd)"
+run 'mm/hugetlb_show file /mnt/huge/a 3'
+due "a file of 3 pages" 0 $?
+due "it holds 3 pages" 13 "$(meminfo HugePages_Free)"
+run 'mm/hugetlb_show file /mnt/huge/b 6'
+due "size=16M refuses 6 more, status" 1 $?
+run 'rm /mnt/huge/a /mnt/huge/b; umount /mnt/huge'
+due "after umount" "16 0" "$(echo $(meminfo HugePages_Free) $(meminfo HugePages_Rsvd))"
+
+step "shmget(SHM_HUGETLB)"
+run 'mm/hugetlb_show shm 4'
+due "SysV shared memory" 0 $?
+
+step "memfd_create(MFD_HUGETLB)"
+run 'mm/hugetlb_show memfd 4'
+due "memfd" 0 $?
+
+step "more than the pool has"
+run 'mm/hugetlb_show map 17'
+due "mmap of 17 pages is refused, status" 1 $?
+run 'echo 4 > /proc/sys/vm/nr_overcommit_hugepages; mm/hugetlb_show map 17'
+due "with overcommit it is not" 0 $?
+run 'echo 0 > /proc/sys/vm/nr_overcommit_hugepages'
+
+step "1G pages"
+run 'mm/hugetlb_show map1g 1'
+due "one page of 1G" 0 $?
+
+step "everything back"
+run "$counters"
+due "2M pages: total free reserved surplus" "16 16 0 0" \
+	"$(echo $(meminfo HugePages_Total) $(meminfo HugePages_Free) $(meminfo HugePages_Rsvd) $(meminfo HugePages_Surp))"
+run 'echo 0 > /proc/sys/vm/nr_hugepages'
+due "an empty pool" 0 "$(meminfo HugePages_Total)"
+due "pools" "" "$(pools_wrong)"
+out ""
+if [ $bad = 0 ]; then out "All answers were as they should be."; else out "$bad answers were WRONG."; fi
+verdict "done"

@@ -1,0 +1,171 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Test groups of the guest; hpage.groups= on the command line says which.
+# A stock test is run as it is; its limits are those of a loaded host.
+. /tests/lib.sh
+exec </dev/null
+
+# Small pools of the sizes that only some architectures have.
+small_sizes() {
+	local h
+	for h in $HP/hugepages-64kB $HP/hugepages-32768kB; do
+		[ -d "$h" ] && echo "$1" >"$h/nr_hugepages"
+	done
+	return 0
+}
+
+g_kunit() {
+	local f suite
+
+	for f in /sys/kernel/debug/kunit/*/results; do
+		[ -e "$f" ] || { check kunit "results" "none"; return; }
+		suite=${f%/results}; suite=kunit-${suite##*/}
+		cat "$f" >"$LOG"
+		if grep -q '^not ok\|^ *not ok' "$f" || ! grep -q '^ok' "$f"; then
+			verdict "not ok 0 $suite # $(grep 'not ok' "$f" | head -n 2 | tr '\n' ';')"
+		else
+			verdict "ok 0 $suite # $(grep -c '^ *ok' "$f") passed"
+		fi
+	done
+}
+
+g_boot() {
+	local h
+
+	for h in "$HP"/hugepages-*; do
+		cat "$h"/{nr,free,resv,surplus,nr_overcommit}_hugepages >/dev/null ||
+			check "files-${h##*/}" readable unreadable
+	done
+	check sizes "${GUEST_ARCH/x86_64/2}" "$(ls $HP | wc -l | sed "s/4/arm64/")"
+	check boot-1G-pages 2 "$(cat $HP/hugepages-1048576kB/nr_hugepages)"
+	check pools-at-boot "" "$(pools_wrong)"
+}
+
+g_hugetlb() {
+	nr 256; calm
+	t hugepage-mmap 60 mm/hugepage-mmap
+	echo 268435456 >/proc/sys/kernel/shmmax
+	echo 4194304 >/proc/sys/kernel/shmall
+	t hugepage-shm 60 mm/hugepage-shm
+	t map_hugetlb 60 mm/map_hugetlb
+	t map_hugetlb-1G 180 mm/map_hugetlb 1024 30
+	if [ -d $HP/hugepages-64kB ]; then
+		echo 4096 >$HP/hugepages-64kB/nr_hugepages
+		t map_hugetlb-64K 60 mm/map_hugetlb 16 16
+		echo 0 >$HP/hugepages-64kB/nr_hugepages
+	fi
+	if [ -d $HP/hugepages-32768kB ]; then
+		echo 8 >$HP/hugepages-32768kB/nr_hugepages
+		t map_hugetlb-32M 60 mm/map_hugetlb 256 25
+		echo 0 >$HP/hugepages-32768kB/nr_hugepages
+	fi
+	t hugepage-mremap 60 mm/hugepage-mremap
+	t hugetlb-madvise 60 mm/hugetlb-madvise
+	t hugetlb_dio 60 mm/hugetlb_dio
+	nr 1
+	t hugetlb_fault_after_madv 400 mm/hugetlb_fault_after_madv
+	t hugetlb_madv_vs_map 60 mm/hugetlb_madv_vs_map
+	nr 256
+	echo 18446744073692774399 >/proc/sys/kernel/shmmax
+	echo 18446744073692774399 >/proc/sys/kernel/shmall
+	small_sizes 8
+	t thuge-gen 120 mm/thuge-gen
+	small_sizes 0
+	t memfd_test-hugetlbfs 120 memfd/memfd_test hugetlbfs
+	t memfd_test 60 memfd/memfd_test
+	nr 0
+}
+
+g_cow() {
+	nr 32; calm
+	small_sizes 8
+	t cow 900 mm/cow
+	nr 128
+	t gup_longterm 600 mm/gup_longterm
+	small_sizes 0
+	nr 0
+}
+
+gup_matrix() {
+	local huge how write share n
+
+	for how in -u -U -a -b -L; do for write in -w -W; do
+	for share in -S " "; do for n in 1 512 123; do
+		mm/gup_test -H -m 256 $how $write $share -n $n || return 1
+	done; done; done; done
+}
+
+g_gup() {
+	nr 128
+	t gup_test-ct 60 mm/gup_test -ct -F 0x1 0 19 0x1000
+	export -f gup_matrix
+	t gup_test-hugetlb-matrix 300 bash -c gup_matrix
+	nr 0
+}
+
+g_mm() {
+	nr 16
+	t mremap_test 200 mm/mremap_test
+	t madv_populate 60 mm/madv_populate
+	t map_populate 60 mm/map_populate
+	t mkdirty 60 mm/mkdirty
+	t pagemap_ioctl 600 mm/pagemap_ioctl
+	nr 0
+}
+
+# Needs three CPUs or it skips.
+g_migration() {
+	nr 32
+	t migration 600 mm/migration
+	nr 0
+}
+
+g_compact() {
+	calm
+	t compaction_test 600 mm/compaction_test
+	nr 0
+}
+
+# Our own tests, tools/testing/selftests/mm/hugetlb_*.c of this repository.
+g_own() {
+	local p
+
+	nr 64; calm
+	for p in mm/hugetlb_reserve mm/hugetlb_pool mm/hugetlb_fork mm/hugetlb_file mm/hugetlb_knobs; do
+		t "${p##*/}" 400 "$p"
+	done
+	nr 0
+}
+
+g_stress() {
+	nr 64; calm
+	t hugetlb_stress 600 mm/hugetlb_stress
+	nr 0
+}
+
+# The pool must come down to nothing, or something still holds a page.
+g_end() {
+	local h
+
+	for h in "$HP"/hugepages-*; do
+		[ "${h##*-}" = 1048576kB ] && [ "$(cat "$h/nr_hugepages")" != 0 ] &&
+			! echo 0 >"$h/nr_hugepages" 2>/dev/null && continue
+		echo 0 >"$h/nr_hugepages" 2>/dev/null
+		check "empty-${h##*/}" 0 "$(cat "$h/nr_hugepages")"
+	done
+	check pools-at-end "" "$(pools_wrong)"
+	if [ -e /sys/kernel/debug/kmemleak ]; then
+		echo scan >/sys/kernel/debug/kmemleak; sleep 6
+		echo scan >/sys/kernel/debug/kmemleak
+		cat /sys/kernel/debug/kmemleak >/tmp/leaks
+		cat /tmp/leaks >"$LOG"
+		check kmemleak 0 "$(grep -cE 'hugetlb|resv_map|region' /tmp/leaks)"
+	fi
+	check taint 0 "$(cat /proc/sys/kernel/tainted)"
+}
+
+for g in ${GROUPS_WANTED//,/ }; do
+	verdict "group $g"
+	"g_$g"
+done
+verdict "done"

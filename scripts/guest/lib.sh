@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: GPL-2.0
+# Shared by groups.sh and demo.sh in the guest.
+#
+# Results go to a virtio port, one line each, so that nothing printed on the
+# console can pass for a verdict:
+#	begin NAME
+#	ok|not ok|skip SECONDS NAME # DETAIL
+#	done
+HP=/sys/kernel/mm/hugepages
+PMD=$HP/hugepages-2048kB
+VERDICT=/dev/hpage.verdict
+LOG=/dev/hpage.log
+
+uptime_s() { local a; read -r a _ </proc/uptime; echo "${a%.*}"; }
+
+# meminfo FIELD
+meminfo() { awk -v f="$1:" '$1 == f { print $2 }' /proc/meminfo; }
+
+# Every pool: per-node sums, free >= reserved; at rest nothing reserved, no
+# surplus, everything free.  Prints what is wrong.
+pools_wrong() {
+	local d n f total free resv surp nt nf ns
+
+	for d in "$HP"/hugepages-*; do
+		total=$(cat "$d/nr_hugepages"); free=$(cat "$d/free_hugepages")
+		resv=$(cat "$d/resv_hugepages"); surp=$(cat "$d/surplus_hugepages")
+		nt=0; nf=0; ns=0
+		for n in /sys/devices/system/node/node*/hugepages/"${d##*/}"; do
+			[ -d "$n" ] || continue
+			nt=$((nt + $(cat "$n/nr_hugepages")))
+			nf=$((nf + $(cat "$n/free_hugepages")))
+			ns=$((ns + $(cat "$n/surplus_hugepages")))
+		done
+		[ "$nt $nf $ns" = "$total $free $surp" ] ||
+			echo "${d##*/}: nodes sum to $nt/$nf/$ns, pool says $total/$free/$surp"
+		[ "$resv" = 0 ] || echo "${d##*/}: $resv reserved at rest"
+		[ "$surp" = 0 ] || echo "${d##*/}: $surp surplus at rest"
+		[ "$free" = "$total" ] || echo "${d##*/}: $free of $total free at rest"
+	done
+}
+
+verdict() { echo "$*" >"$VERDICT"; }
+
+# t NAME SECONDS COMMAND...: run one test, report its verdict.
+t() {
+	local name=$1 limit=$2 start rc took word detail wrong
+	shift 2
+
+	verdict "begin $name"
+	echo "hpage: $name" >/dev/kmsg
+	echo "=== $name: $*" >"$LOG"
+	start=$(uptime_s)
+	timeout -s KILL "$limit" "$@" >/tmp/out 2>&1 </dev/null
+	rc=$?
+	took=$(($(uptime_s) - start))
+	tail -c 200000 /tmp/out >"$LOG"
+	echo "=== $name: exit $rc" >"$LOG"
+	detail=$(grep -aE '^# Totals' /tmp/out | tail -n 1 | tr -d '#' | sed 's/^ *//')
+	case $rc in
+	0) word=ok ;;
+	4) word=skip; detail=$(grep -ai skip /tmp/out | tail -n 1) ;;
+	137) word='not ok'; detail="killed after $limit s; $detail" ;;
+	*) word='not ok'; detail="exit $rc; $(grep -aE '^not ok|FAIL|[Ff]ailed' /tmp/out | head -n 3 | tr '\n' ';') $detail" ;;
+	esac
+	wrong=$(pools_wrong)
+	if [ "$word" = ok ] && [ -n "$wrong" ]; then
+		# A page can be held a moment longer by a per-CPU batch.
+		sleep 1
+		wrong=$(pools_wrong)
+		[ -z "$wrong" ] || { word='not ok'; detail="counters: $(echo "$wrong" | tr '\n' ';')"; }
+	fi
+	verdict "$word $took $name # $detail"
+}
+
+# check NAME EXPECTED ACTUAL: a verdict without a program
+check() {
+	if [ "$2" = "$3" ]; then
+		verdict "ok 0 $1 # $3"
+	else
+		verdict "not ok 0 $1 # expected '$2', got '$3'"
+	fi
+}
+
+nr() { echo 1 >/proc/sys/vm/compact_memory; echo "$1" >/proc/sys/vm/nr_hugepages; }
+calm() { echo 3 >/proc/sys/vm/drop_caches; echo 1 >/proc/sys/vm/compact_memory; }
