@@ -131,8 +131,8 @@ g_own() {
 	local p
 
 	nr 64; calm
-	for p in mm/hugetlb_reserve mm/hugetlb_pool mm/hugetlb_fork mm/hugetlb_file mm/hugetlb_knobs; do
-		t "${p##*/}" 400 "$p"
+	for p in $(echo "${OWN_TESTS:-reserve,pool,fork,file,knobs}" | tr , ' '); do
+		t "hugetlb_$p" 400 "mm/hugetlb_$p"
 	done
 	nr 0
 }

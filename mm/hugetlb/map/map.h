@@ -58,7 +58,7 @@ bool hugetlb_walk_build_range(struct vm_area_struct *vma, unsigned long start,
 /* Every slot of the range that has a table; holes without one are skipped. */
 #define for_each_hugetlb_entry(w, vma, start, end)			\
 	for (hugetlb_walk_start((w), (vma), (start), (end));		\
-	     hugetlb_walk_next(w); )
+	     hugetlb_walk_next(w);)
 
 /* ---- entry.c: what a slot holds ---- */
 

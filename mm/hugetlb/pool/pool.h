@@ -118,7 +118,6 @@ unsigned long pool_mark_surplus(struct hugetlb_pool *pool, unsigned long n,
 				const nodemask_t *nodes);
 void pool_set_target(struct hugetlb_pool *pool, unsigned long n);
 void pool_set_overcommit(struct hugetlb_pool *pool, unsigned long n);
-bool pool_consistent(const struct hugetlb_pool *pool);
 
 /* Pages a newcomer without a promise may take. */
 static inline unsigned long pool_available(const struct hugetlb_pool *pool)
@@ -126,6 +125,11 @@ static inline unsigned long pool_available(const struct hugetlb_pool *pool)
 	lockdep_assert_held(&hugetlb_lock);
 	return pool->free - pool->reserved;
 }
+
+/* ---- check.c: reads what pool.c writes ---- */
+
+bool pool_sums_hold(const struct hugetlb_pool *pool);
+bool pool_consistent(const struct hugetlb_pool *pool);
 
 /* ---- take.c: from the free lists, near a node, within mask and cpuset ---- */
 
@@ -246,6 +250,7 @@ request_amount request_count, request_size;
 int __init request_parse(const char *s, request_amount *amount,
 			 const nodemask_t *online,
 			 struct boot_request *request);
+const char * __init request_reason(int err);
 
 /* ---- boot.c: make the pages that the command line wants ---- */
 

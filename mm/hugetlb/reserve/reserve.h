@@ -156,6 +156,7 @@ long quota_used(struct hugetlb_quota *quota);
 struct hugetlb_quota *hugetlb_quota_create(struct hugetlb_pool *pool, long max,
 					   long min);
 void hugetlb_quota_release(struct hugetlb_quota *quota);
+void hugetlb_quota_leave(struct hugetlb_quota *quota);
 
 int hugetlb_promise_file(struct inode *inode, long from, long to);
 struct resv_map *hugetlb_promise_private(struct inode *inode, long n);
@@ -166,6 +167,8 @@ void hugetlb_return_slot(struct inode *inode, long hindex,
 			 struct region_spares *spares);
 void hugetlb_return_units(struct hugetlb_pool *pool,
 			  struct hugetlb_quota *quota, long n);
+void hugetlb_return_untaken(struct hugetlb_pool *pool,
+			    struct hugetlb_quota *quota, long n);
 
 static inline struct resv_map *inode_resv_map(struct inode *inode)
 {
@@ -185,6 +188,12 @@ static inline struct hugetlb_pool *inode_pool(struct inode *inode)
 
 /* ---- claim.c: one page on its way into a mapping or a file ---- */
 
+/*
+ * While a claim for a slot of a file is under way it holds rw_sema of the
+ * file's map for reading: who changes a range of the map waits for claims.
+ * (The same field of a private map is the mapping's VMA lock.)
+ */
+
 /**
  * struct hugetlb_claim - one page for one slot
  * @pool: whose page
@@ -194,6 +203,7 @@ static inline struct hugetlb_pool *inode_pool(struct inode *inode)
  * @address: in @vma
  * @folio: after prepare, the page: one reference, in nobody's sight
  * @promise: what the slot said when prepare looked
+ * @backed: the pool promised the unit, to the slot or to the mount
  * @taken: what prepare took so far; cancel undoes exactly this
  * @spares: region nodes, held until commit or cancel
  * @memcg: charged for the page
@@ -209,6 +219,7 @@ struct hugetlb_claim {
 	unsigned long		address;
 	struct folio		*folio;
 	enum promise		promise;
+	bool			backed;
 	unsigned int		taken;
 	struct region_spares	spares;
 	struct mem_cgroup	*memcg;
@@ -227,8 +238,11 @@ void hugetlb_claim_cancel(struct hugetlb_claim *claim);
 
 bool hugetlb_promise_restore(struct resv_map *map, long hindex,
 			     struct folio *folio);
-int hugetlb_adopt_reserved(struct inode *inode, long hindex,
-			   struct folio *folio);
+void hugetlb_promise_drop(struct hugetlb_pool *pool);
+
+#if IS_ENABLED(CONFIG_KUNIT)
+int hugetlb_claim_step_error(unsigned int step);
+#endif
 
 /* ---- alloc.c: folios for users without a promise ---- */
 
@@ -236,6 +250,40 @@ struct folio *hugetlb_surplus_alloc(struct hugetlb_pool *pool, gfp_t gfp,
 				    int nid, const nodemask_t *nodes);
 long hugetlb_surplus_gather(struct hugetlb_pool *pool, long n);
 void hugetlb_surplus_trim(struct hugetlb_pool *pool);
+bool hugetlb_surplus_trim_one(struct hugetlb_pool *pool, int nid);
+void hugetlb_surplus_return(struct hugetlb_pool *pool, long n);
+
+/* ---- adopt.c: pages of memfd files ---- */
+
+int hugetlb_adopt_reserved(struct inode *inode, long hindex,
+			   struct folio *folio);
+
+/* ---- place.c: on which nodes ---- */
+
+/**
+ * struct hugetlb_place - where a page may come from
+ * @pool: whose page
+ * @gfp: zones
+ * @nid: preferred node
+ * @nodes: nodes to choose from, NULL for any
+ * @policy: that said so
+ * @prefer: other nodes than @nodes will do as well
+ */
+struct hugetlb_place {
+	struct hugetlb_pool	*pool;
+	gfp_t			gfp;
+	int			nid;
+	const nodemask_t	*nodes;
+	struct mempolicy	*policy;
+	bool			prefer;
+};
+
+void hugetlb_place_task_nodes(struct hugetlb_pool *pool, nodemask_t *nodes);
+void hugetlb_place_get(struct hugetlb_place *place, struct hugetlb_pool *pool,
+		       struct vm_area_struct *vma, unsigned long address);
+void hugetlb_place_put(const struct hugetlb_place *place);
+struct folio *hugetlb_place_take(const struct hugetlb_place *place);
+struct folio *hugetlb_place_grow(const struct hugetlb_place *place);
 
 /* ---- cgroup.c: the hugetlb controller ---- */
 

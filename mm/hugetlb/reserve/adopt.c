@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Adoption: pages of memfd files, which come before their slot is known.
+ *
+ * memfd_alloc_folio() takes a page, fills it and puts it into the page cache,
+ * where it finds the promise that it is for, or pays for one.
+ * Locks: rw_sema of the file's map for reading, as for a claim.
+ */
+#include "reserve.h"
+#include <linux/cleanup.h>
+
+/**
+ * alloc_hugetlb_folio_reserve() - a page for a file that will say which promise
+ * @h: its size
+ * @preferred_nid: preferred node
+ * @nmask: nodes to choose from, NULL for any
+ * @gfp_mask: zones
+ *
+ * The caller has no map of promises, and puts the folio into the page cache
+ * next: there hugetlb_adopt_reserved() finds the promise that it is for.  Until
+ * then a page that was promised to somebody is owed to them.
+ *
+ * Context: takes hugetlb_lock.
+ * Return: the folio with one reference and HPG_restore_reserve, or NULL.
+ */
+struct folio *alloc_hugetlb_folio_reserve(struct hstate *h, int preferred_nid,
+					  nodemask_t *nmask, gfp_t gfp_mask)
+{
+	struct hugetlb_pool *pool = hstate_pool(h);
+	struct folio *folio;
+	bool spent;
+
+	guard(spinlock_irq)(&hugetlb_lock);
+
+	spent = !pool_available(pool) && pool_spend(pool);
+	folio = pool_take(pool, gfp_mask, preferred_nid, nmask);
+	if (spent && folio)
+		pool_owe(pool);
+	else if (spent)
+		pool_unspend(pool);
+	if (folio)
+		folio_set_hugetlb_restore_reserve(folio);
+	return folio;
+}
+
+/*
+ * The folio was free and may have been promised to somebody, not to this slot.
+ * So another page must be there for every promise, or has to be made.
+ */
+static int adopt_replace(struct hugetlb_pool *pool)
+{
+	int err;
+
+	scoped_guard(spinlock_irq, &hugetlb_lock) {
+		if (!pool->owed)
+			return 0;
+		if (pool_available(pool)) {
+			pool_repay(pool);
+			return 0;
+		}
+	}
+	err = hugetlb_surplus_gather(pool, 1);
+	if (err)
+		return err;
+	scoped_guard(spinlock_irq, &hugetlb_lock)
+		hugetlb_promise_drop(pool);
+	return 0;
+}
+
+/*
+ * One unit, and a slot in the map that has it.
+ *
+ * Return: 1 when the page is the unit, 0 when the unit came with a promise that
+ * the page is to serve; -ENOMEM or -ENOSPC.
+ */
+static int adopt_slot(struct inode *inode, long hindex,
+		      struct region_spares *spares)
+{
+	struct hugetlb_quota *quota = inode_quota(inode);
+	struct hugetlb_pool *pool = inode_pool(inode);
+	struct hugetlb_cgroup *tag;
+	long need;
+	int err;
+
+	if (hugetlb_cgroup_charge(pool, 1, HUGETLB_CHARGE_RSVD, &tag))
+		return -ENOMEM;
+	need = quota_take(quota, 1);
+	if (need < 0) {
+		err = need;
+		goto uncharge;
+	}
+	err = need ? adopt_replace(pool) : 0;
+	if (err) {
+		hugetlb_return_untaken(pool, quota, 1);
+		goto uncharge;
+	}
+	hugetlb_surplus_return(pool, quota_settle(quota, need));
+	region_give(inode_resv_map(inode), hindex, tag, spares);
+	return need;
+uncharge:
+	hugetlb_cgroup_uncharge(pool, 1, HUGETLB_CHARGE_RSVD, tag);
+	return err;
+}
+
+/**
+ * hugetlb_adopt_reserved() - a page finds the promise that it is for
+ * @inode: the file
+ * @hindex: the slot
+ * @folio: from alloc_hugetlb_folio_reserve()
+ *
+ * If the slot has a promise, this is its page.  Otherwise a unit is taken for
+ * it, as for a promise made now, and whoever was promised the page gets another
+ * one.  Controllers count no usage for such pages.
+ *
+ * Context: fault mutex of the slot.  May sleep.
+ * Return: 0; -ENOMEM or -ENOSPC with nothing changed.
+ */
+int hugetlb_adopt_reserved(struct inode *inode, long hindex,
+			   struct folio *folio)
+{
+	struct resv_map *map = inode_resv_map(inode);
+	struct hugetlb_pool *pool = inode_pool(inode);
+	struct region_spares spares;
+	int need = 0;
+
+	region_spares_init(&spares);
+	if (region_spares_fill(&spares, 1))
+		return -ENOMEM;
+
+	down_read(&map->rw_sema);
+	if (!region_present(map, hindex))
+		need = adopt_slot(inode, hindex, &spares);
+	up_read(&map->rw_sema);
+	region_spares_drop(&spares);
+	if (need < 0)
+		return need;
+
+	hugetlb_set_folio_subpool(folio, inode_quota(inode));
+	folio_clear_hugetlb_restore_reserve(folio);
+	if (!need) {
+		scoped_guard(spinlock_irq, &hugetlb_lock)
+			hugetlb_promise_drop(pool);
+		hugetlb_surplus_trim(pool);
+	}
+	return 0;
+}

@@ -1,0 +1,428 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Range maps: tables, the promise table among them, and corners that have a
+ * story; the random operations are in region_random_kunit.c.
+ */
+#include "region_kunit.h"
+
+/* ---- the promise table ---- */
+
+enum region_map_kind { NONE, SHARED, PRIVATE };
+enum region_in_map { NO, YES };
+
+static const struct region_promise_row {
+	enum region_map_kind	map;
+	enum region_in_map	slot;
+	enum promise		promise;
+} region_promise_rows[] = {
+	{ NONE,		NO,	NO_PROMISE },
+	{ SHARED,	NO,	NO_PROMISE },
+	{ SHARED,	YES,	PROMISED },
+	{ PRIVATE,	NO,	PROMISED },
+	{ PRIVATE,	YES,	SPENT },
+};
+
+static void region_test_promises(struct kunit *test)
+{
+	const struct region_promise_row *row;
+	struct resv_key key = { .hindex = 7 };
+	struct region_spares spares;
+	size_t i;
+
+	region_spares_init(&spares);
+	for (i = 0; i < ARRAY_SIZE(region_promise_rows); i++) {
+		row = &region_promise_rows[i];
+		key.map = NULL;
+		if (row->map != NONE) {
+			key.map = resv_map_alloc(NULL, row->map == SHARED ?
+						       RESV_SHARED :
+						       RESV_PRIVATE);
+			KUNIT_ASSERT_NOT_NULL(test, key.map);
+		}
+		KUNIT_ASSERT_EQ(test, region_spares_fill(&spares, 1), 0);
+		if (row->slot == YES && row->map == SHARED)
+			KUNIT_EXPECT_EQ(test, region_add(key.map, 7, 8, NULL,
+							 &spares), 1);
+		if (row->slot == YES && row->map == PRIVATE)
+			KUNIT_EXPECT_TRUE(test, region_spend(key.map, 7,
+							     &spares));
+		KUNIT_EXPECT_EQ_MSG(test, resv_slot(&key), row->promise,
+				    "row %zu", i);
+		if (key.map)
+			resv_map_put(key.map);
+	}
+	region_spares_drop(&spares);
+}
+
+/* ---- ranges ---- */
+
+enum region_verb { ADD, REMOVE, TAKE, GIVE };
+
+/*
+ * One operation on a map.  Nodes are what it must bring; what it gives back
+ * shows in the number of regions.
+ */
+static const struct region_row {
+	enum region_verb	verb;
+	char		letter;
+	long		from, to;
+	unsigned int	nodes;
+	long		answer;
+	const char	*before, *after;
+} region_rows[] = {
+	{ ADD, '#', 2, 5, 1, 3,	"........", "..###..." },
+	{ ADD, '#', 0, 8, 1, 8,	"........", "########" },
+	{ ADD, '#', 3, 3, 0, 0,	"........", "........" },
+	{ ADD, '#', 0, 8, 0, 0,	"########", "########" },
+	{ ADD, '#', 0, 2, 0, 2,	"..###...", "#####..." },
+	{ ADD, '#', 5, 8, 0, 3,	"..###...", "..######" },
+	{ ADD, '#', 6, 8, 1, 2,	"..###...", "..###.##" },
+	{ ADD, '#', 0, 8, 0, 5,	"..###...", "########" },
+	{ ADD, '#', 3, 4, 0, 0,	"..###...", "..###..." },
+	{ ADD, '#', 2, 6, 0, 4,	"##....##", "########" },
+	{ ADD, '#', 3, 5, 1, 2,	"##....##", "##.##.##" },
+	{ ADD, '#', 0, 8, 0, 4,	"#.#.#.#.", "########" },
+	{ ADD, 'a', 2, 5, 1, 3,	"........", "..aaa..." },
+	{ ADD, 'a', 2, 5, 1, 3,	"##......", "##aaa..." },
+	{ ADD, 'a', 5, 7, 0, 0,	"..aaa###", "..aaa###" },
+	{ ADD, 'a', 0, 8, 2, 5,	"..bbb...", "aabbbaaa" },
+	{ ADD, 'a', 0, 8, 1, 5,	"..bba...", "aabbaaaa" },
+	{ ADD, 'b', 2, 4, 0, 2,	"bb..aaaa", "bbbbaaaa" },
+	{ ADD, 'b', 2, 4, 0, 2,	"aa..bbbb", "aabbbbbb" },
+	{ ADD, 'b', 2, 4, 0, 2,	"bb..bbbb", "bbbbbbbb" },
+	{ ADD, 'b', 2, 4, 1, 2,	"aa..aaaa", "aabbaaaa" },
+	{ REMOVE, 0, 0, 8, 0, 0,	"........", "........" },
+	{ REMOVE, 0, 0, 8, 0, 8,	"########", "........" },
+	{ REMOVE, 0, 3, 3, 0, 0,	"########", "########" },
+	{ REMOVE, 0, 0, 3, 0, 3,	"########", "...#####" },
+	{ REMOVE, 0, 5, 8, 0, 3,	"########", "#####..." },
+	{ REMOVE, 0, 3, 5, 1, 2,	"########", "###..###" },
+	{ REMOVE, 0, 1, 7, 0, 4,	"##.##.##", "#......#" },
+	{ REMOVE, 0, 2, 6, 0, 2,	"##.##.##", "##....##" },
+	{ REMOVE, 0, 3, 5, 0, 2,	"###aa###", "###..###" },
+	{ REMOVE, 0, 3, 5, 1, 2,	"aaaaaaaa", "aaa..aaa" },
+	{ REMOVE, 0, 2, 6, 0, 4,	"aaaabbbb", "aa....bb" },
+	{ REMOVE, 0, 2, LONG_MAX, 0, 5, "##.##.###", "##......." },
+	{ REMOVE, 0, 1, LONG_MAX, 0, 7, "########", "#......." },
+	{ TAKE, '#', 3, 4, 1, 1,	"########", "###.####" },
+	{ TAKE, 'a', 0, 1, 0, 1,	"aaaaaaaa", ".aaaaaaa" },
+	{ TAKE, 'a', 7, 8, 0, 1,	"aaaaaaaa", "aaaaaaa." },
+	{ TAKE, 'a', 3, 4, 0, 1,	"bbba####", "bbb.####" },
+	{ TAKE, 'a', 3, 4, 1, 1,	"#aaaaaa#", "#aa.aaa#" },
+	{ TAKE, '#', 3, 4, 0, 0,	"###.####", "###.####" },
+	{ GIVE, 'a', 3, 4, 0, 1,	"aaa.aaaa", "aaaaaaaa" },
+	{ GIVE, 'a', 3, 4, 0, 1,	"aaa.bbbb", "aaaabbbb" },
+	{ GIVE, 'b', 3, 4, 0, 1,	"aaa.bbbb", "aaabbbbb" },
+	{ GIVE, '#', 3, 4, 1, 1,	"aaa.bbbb", "aaa#bbbb" },
+	{ GIVE, 'a', 3, 4, 1, 1,	"........", "...a...." },
+	{ GIVE, 'a', 3, 4, 0, 0,	"..bbbb..", "..bbbb.." },
+	{ GIVE, 'a', 3, 4, 0, 0,	"..aaaa..", "..aaaa.." },
+};
+
+/* Put a picture into the empty map. */
+static void region_map_draw(struct kunit *test, struct region_test *t,
+			    const char *slots)
+{
+	long i;
+
+	for (i = 0; slots[i]; i++) {
+		t->slot[i] = slots[i];
+		if (slots[i] == TEST_ABSENT)
+			continue;
+		region_spares_set(test, t, 1);
+		region_charge(slots[i], 1);
+		KUNIT_EXPECT_EQ(test, region_add(t->map, t->base + i,
+						 t->base + i + 1,
+						 region_tag(slots[i]),
+						 &t->spares), 1);
+	}
+	region_map_check(test, t);
+}
+
+static long region_try_take(struct kunit *test, struct region_test *t,
+			    long slot, char letter)
+{
+	struct hugetlb_cgroup *tag;
+
+	if (!region_take(t->map, t->base + slot, &tag, &t->spares))
+		return 0;
+	KUNIT_EXPECT_PTR_EQ(test, tag, region_tag(letter));
+	hugetlb_cgroup_tag_uncharge(NULL, tag, 1);
+	hugetlb_cgroup_tag_put(tag);
+	return 1;
+}
+
+static long region_try_give(struct region_test *t, long slot, char letter)
+{
+	struct hugetlb_cgroup *tag = region_tag(letter);
+
+	region_charge(letter, 1);
+	hugetlb_cgroup_tag_get(tag);
+	if (region_give(t->map, t->base + slot, tag, &t->spares))
+		return 1;
+	hugetlb_cgroup_tag_uncharge(NULL, tag, 1);
+	hugetlb_cgroup_tag_put(tag);
+	return 0;
+}
+
+static long region_row_run(struct kunit *test, struct region_test *t,
+			   const struct region_row *row)
+{
+	long to = row->to == LONG_MAX ? LONG_MAX : t->base + row->to;
+	long n;
+
+	switch (row->verb) {
+	case ADD:
+		n = region_add(t->map, t->base + row->from, to,
+			       region_tag(row->letter), &t->spares);
+		if (n > 0)
+			region_charge(row->letter, n);
+		return n;
+	case REMOVE:
+		return region_remove(t->map, t->base + row->from, to,
+				     &t->spares);
+	case TAKE:
+		return region_try_take(test, t, row->from, row->letter);
+	case GIVE:
+		return region_try_give(t, row->from, row->letter);
+	}
+	return -EINVAL;
+}
+
+static void region_test_ranges(struct kunit *test)
+{
+	struct region_test *t = region_map_create(test, RESV_SHARED);
+	const struct region_row *row;
+	char letter[2] = "";
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(region_rows); i++) {
+		row = &region_rows[i];
+		letter[0] = row->letter;
+		if (!region_letters_known(row->before) ||
+		    !region_letters_known(letter))
+			continue;
+		t->base = i % 2 ? 0 : LONG_MAX - TEST_SLOTS;
+		region_map_draw(test, t, row->before);
+		if (row->nodes && (row->verb == ADD || row->verb == REMOVE)) {
+			region_spares_set(test, t, row->nodes - 1);
+			KUNIT_EXPECT_EQ_MSG(test, region_row_run(test, t, row),
+					    -ENOSPC,
+					    "row %zu, without a node", i);
+			region_map_check(test, t);
+		}
+		region_spares_set(test, t, row->nodes);
+		KUNIT_EXPECT_EQ_MSG(test, region_row_run(test, t, row),
+				    row->answer, "row %zu", i);
+		memcpy(t->slot, row->after, strlen(row->after));
+		region_map_check(test, t);
+		region_spares_set(test, t, 0);
+		resv_map_put(t->map);
+		region_map_reset(test, t, RESV_SHARED);
+	}
+	region_map_destroy(test, t);
+}
+
+/* ---- claims whose neighbourhood is gone ---- */
+
+/* take keeps one node for the split; two are enough to give in any case. */
+static void region_test_two_nodes(struct kunit *test)
+{
+	struct region_test *t = region_map_create(test, RESV_SHARED);
+	struct region_spares other;
+	struct hugetlb_cgroup *tag;
+
+	region_spares_init(&other);
+	region_map_draw(test, t, "###");
+	region_spares_set(test, t, 2);
+	KUNIT_EXPECT_TRUE(test, region_take(t->map, t->base + 1, &tag,
+					    &t->spares));
+	KUNIT_EXPECT_EQ(test, t->spares.n, 1);
+	KUNIT_EXPECT_EQ(test, region_remove(t->map, 0, LONG_MAX, &other), 2);
+	KUNIT_EXPECT_EQ(test, other.n, 2);
+	KUNIT_EXPECT_TRUE(test, region_give(t->map, t->base + 1, tag,
+					    &t->spares));
+	KUNIT_EXPECT_EQ(test, region_count(t->map, 0, LONG_MAX), 1);
+	region_spares_drop(&other);
+	region_map_destroy(test, t);
+}
+
+/* Every second slot of a spent range comes back: each time a split. */
+static void region_test_hoard(struct kunit *test)
+{
+	struct region_test *t = region_map_create(test, RESV_PRIVATE);
+	long i;
+
+	for (i = 0; i < TEST_SLOTS; i++) {
+		region_spares_set(test, t, 1);
+		KUNIT_EXPECT_TRUE(test, region_spend(t->map, i, &t->spares));
+		t->slot[i] = TEST_UNTAGGED;
+		region_map_check(test, t);
+	}
+	KUNIT_EXPECT_EQ(test, t->map->hoard.n, TEST_SLOTS - 1);
+	for (i = 1; i < TEST_SLOTS; i += 2) {
+		KUNIT_EXPECT_TRUE(test, region_unspend(t->map, i));
+		KUNIT_EXPECT_FALSE(test, region_unspend(t->map, i));
+		t->slot[i] = TEST_ABSENT;
+		t->nodes--;
+		region_map_check(test, t);
+	}
+	KUNIT_EXPECT_EQ(test, t->map->hoard.n, 0);
+	region_map_destroy(test, t);
+}
+
+/* ---- the end of a map ---- */
+
+static void region_test_references(struct kunit *test)
+{
+	struct region_test *t = region_map_create(test, RESV_SHARED);
+	const char *slots = region_letters_known("ab") ? "#aa.ab.bbb" :
+						       "###.##.###";
+
+	region_map_draw(test, t, slots);
+	resv_map_get(t->map);
+	resv_map_put(t->map);
+	region_map_check(test, t);
+	/* Uncharges what is left; region_map_destroy() looks. */
+	region_map_destroy(test, t);
+
+	region_map_reset(test, t, RESV_PRIVATE);
+	if (region_letters_known("a"))
+		t->map->charged = region_tag('a');
+	hugetlb_cgroup_tag_get(t->map->charged);
+	region_map_destroy(test, t);
+}
+
+/* ---- as many regions as a file can have ---- */
+
+static void region_test_many(struct kunit *test)
+{
+	long n = HUGEPAGE_TEST_OPS / 8 | 1, i, slot = 0;
+	struct resv_map *map = resv_map_alloc(NULL, RESV_SHARED);
+	struct region_spares spares;
+	unsigned int nodes;
+
+	KUNIT_ASSERT_NOT_NULL(test, map);
+	region_spares_init(&spares);
+	KUNIT_ASSERT_EQ(test, region_spares_fill(&spares, n), 0);
+	/* Scattered first, then what that did not meet. */
+	for (i = 0; i < n; i++) {
+		slot = (slot * 5 + 3) % n;
+		region_add(map, 2 * slot, 2 * slot + 1, NULL, &spares);
+	}
+	for (i = 0; i < n; i++)
+		region_add(map, 2 * i, 2 * i + 1, NULL, &spares);
+
+	KUNIT_EXPECT_EQ(test, spares.n, 0);
+	KUNIT_EXPECT_EQ(test, region_count(map, 0, LONG_MAX), n);
+	KUNIT_EXPECT_EQ(test, region_missing(map, 0, 2 * n, &nodes), n);
+	KUNIT_EXPECT_EQ(test, nodes, n);
+	KUNIT_EXPECT_EQ(test, region_add(map, 0, 2 * n, NULL, &spares), n);
+	KUNIT_EXPECT_EQ(test, spares.n, n - 1);
+	KUNIT_EXPECT_EQ(test, region_count(map, 1, 2 * n), 2 * n - 1);
+	KUNIT_EXPECT_EQ(test, region_remove(map, 0, LONG_MAX, &spares), 2 * n);
+	KUNIT_EXPECT_EQ(test, spares.n, n);
+	region_spares_drop(&spares);
+	resv_map_put(map);
+}
+
+/* ---- no memory ---- */
+
+static int region_unlucky_shared(struct kunit *test)
+{
+	struct resv_map *map = resv_map_alloc(NULL, RESV_SHARED);
+	struct region_spares spares;
+	struct hugetlb_cgroup *tag;
+	int err;
+
+	if (!map)
+		return -ENOMEM;
+	region_spares_init(&spares);
+	err = region_spares_fill(&spares, 3);
+	if (!err) {
+		KUNIT_EXPECT_EQ(test, region_add(map, 0, 9, NULL, &spares), 9);
+		KUNIT_EXPECT_EQ(test, region_remove(map, 4, 5, &spares), 1);
+		KUNIT_EXPECT_EQ(test, spares.n, 1);
+		err = region_spares_fill(&spares, 4);
+	}
+	if (!err) {
+		KUNIT_EXPECT_TRUE(test, region_take(map, 2, &tag, &spares));
+		KUNIT_EXPECT_TRUE(test, region_give(map, 2, tag, &spares));
+		KUNIT_EXPECT_EQ(test, region_count(map, 0, LONG_MAX), 8);
+	}
+	region_spares_drop(&spares);
+	resv_map_put(map);
+	return err;
+}
+
+static int region_unlucky_private(struct kunit *test)
+{
+	struct resv_map *map = resv_map_alloc(NULL, RESV_PRIVATE);
+	struct region_spares spares;
+	int err = map ? 0 : -ENOMEM;
+	long i;
+
+	region_spares_init(&spares);
+	for (i = 0; i < 8 && !err; i++) {
+		err = region_spares_fill(&spares, 1);
+		if (!err)
+			KUNIT_EXPECT_TRUE(test, region_spend(map, i, &spares));
+	}
+	region_spares_drop(&spares);
+	if (!map)
+		return err;
+	/* Whatever was spent comes back without an allocation. */
+	KUNIT_EXPECT_EQ(test, region_count(map, 0, 8), err ? i - 1 : 8);
+	for (i = 1; i < 8; i += 2)
+		region_unspend(map, i);
+	for (i = 0; i < 8; i += 2)
+		region_unspend(map, i);
+	KUNIT_EXPECT_EQ(test, region_count(map, 0, 8), 0);
+	KUNIT_EXPECT_EQ(test, map->hoard.n, 0);
+	resv_map_put(map);
+	return err;
+}
+
+static void region_fail_each(struct kunit *test,
+			     int (*unlucky)(struct kunit *test),
+			     unsigned long allocations)
+{
+	unsigned long k;
+	int err;
+
+	for (k = 1; k <= allocations + 1; k++) {
+		if (!HUGEPAGE_FAIL_ALLOC(k))
+			kunit_skip(test, "memory does not run out on demand");
+		err = unlucky(test);
+		KUNIT_EXPECT_EQ(test, err, k <= allocations ? -ENOMEM : 0);
+	}
+}
+
+static void region_test_no_memory_shared(struct kunit *test)
+{
+	region_fail_each(test, region_unlucky_shared, 1 + 3 + 3);
+}
+
+static void region_test_no_memory_private(struct kunit *test)
+{
+	region_fail_each(test, region_unlucky_private, 1 + 8);
+}
+
+static struct kunit_case region_test_cases[] = {
+	KUNIT_CASE(region_test_promises),
+	KUNIT_CASE(region_test_ranges),
+	KUNIT_CASE(region_test_two_nodes),
+	KUNIT_CASE(region_test_hoard),
+	KUNIT_CASE(region_test_references),
+	KUNIT_CASE(region_test_no_memory_shared),
+	KUNIT_CASE(region_test_no_memory_private),
+	KUNIT_CASE_SLOW(region_test_many),
+	{}
+};
+
+static struct kunit_suite region_test_suite = {
+	.name = "hugetlb_region",
+	.test_cases = region_test_cases,
+};
+
+kunit_test_suite(region_test_suite);

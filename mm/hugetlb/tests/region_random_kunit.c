@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Range maps: random operations, each compared with one byte per slot.
+ */
+#include "region_kunit.h"
+
+static unsigned int region_random(struct region_test *t, unsigned int below)
+{
+	return prandom_u32_state(&t->rnd) % below;
+}
+
+static char region_random_letter(struct region_test *t)
+{
+	return region_letters_known("ab") ? "#ab"[region_random(t, 3)] : '#';
+}
+
+/* Nodes that region_add() needs at least, and at most whatever the tag. */
+static long region_model_nodes(const char *slot, long from, long to,
+			       char letter)
+{
+	long n = 0, start;
+
+	while (from < to) {
+		start = from;
+		while (from < to && slot[from] == TEST_ABSENT)
+			from++;
+		if (from > start && !(start && slot[start - 1] == letter) &&
+		    !(from < TEST_SLOTS && slot[from] == letter))
+			n++;
+		while (from < to && slot[from] != TEST_ABSENT)
+			from++;
+	}
+	return n;
+}
+
+static void region_step_add(struct kunit *test, struct region_test *t,
+			    long from, long to)
+{
+	char letter = region_random_letter(t);
+	struct hugetlb_cgroup *tag = region_tag(letter);
+	long missing, need;
+	unsigned int most;
+
+	missing = region_model_count(t->slot, from, to, TEST_ABSENT);
+	need = region_model_nodes(t->slot, from, to, letter);
+	KUNIT_EXPECT_EQ(test, region_missing(t->map, t->base + from,
+					     t->base + to, &most), missing);
+	KUNIT_EXPECT_EQ(test, most, region_model_nodes(t->slot, from, to, '?'));
+
+	if (need && region_random(t, 2)) {
+		region_spares_set(test, t, need - 1);
+		KUNIT_EXPECT_EQ(test, region_add(t->map, t->base + from,
+						 t->base + to, tag, &t->spares),
+				-ENOSPC);
+		return;
+	}
+	region_spares_set(test, t, need);
+	KUNIT_EXPECT_EQ(test, region_add(t->map, t->base + from, t->base + to,
+					 tag, &t->spares), missing);
+	region_charge(letter, missing);
+	for (; from < to; from++)
+		if (t->slot[from] == TEST_ABSENT)
+			t->slot[from] = letter;
+}
+
+/* Does a removal leave two parts of one region behind? */
+static bool region_model_splits(const char *slot, long from, long to)
+{
+	long i;
+
+	if (!from || from == to || to >= TEST_SLOTS ||
+	    slot[from] == TEST_ABSENT)
+		return false;
+	for (i = from - 1; i <= to; i++)
+		if (slot[i] != slot[from])
+			return false;
+	return true;
+}
+
+static void region_step_remove(struct kunit *test, struct region_test *t,
+			       long from, long to)
+{
+	long end = to == TEST_SLOTS ? LONG_MAX : t->base + to;
+	bool splits = region_model_splits(t->slot, from, to);
+	long n = to - from - region_model_count(t->slot, from, to, TEST_ABSENT);
+
+	if (splits && region_random(t, 2)) {
+		region_spares_set(test, t, 0);
+		KUNIT_EXPECT_EQ(test, region_remove(t->map, t->base + from, end,
+						    &t->spares), -ENOSPC);
+		return;
+	}
+	region_spares_set(test, t, splits);
+	KUNIT_EXPECT_EQ(test, region_remove(t->map, t->base + from, end,
+					    &t->spares), n);
+	memset(t->slot + from, TEST_ABSENT, to - from);
+}
+
+/* Begin a claim, or end one: the slot may have been promised meanwhile. */
+static void region_step_claim(struct kunit *test, struct region_test *t,
+			      long slot)
+{
+	struct region_claim *claim = &t->claim[slot % TEST_CLAIMS];
+	bool present = t->slot[slot] != TEST_ABSENT;
+
+	if (claim->letter == TEST_ABSENT) {
+		region_spares_set(test, t, region_model_splits(t->slot, slot,
+							       slot + 1));
+		KUNIT_EXPECT_EQ(test, region_take(t->map, t->base + slot,
+						  &claim->tag, &t->spares),
+				present);
+		if (!present)
+			return;
+		claim->letter = t->slot[slot];
+		KUNIT_EXPECT_PTR_EQ(test, claim->tag,
+				    region_tag(claim->letter));
+		t->slot[slot] = TEST_ABSENT;
+		return;
+	}
+	region_spares_set(test, t, region_model_nodes(t->slot, slot, slot + 1,
+						      claim->letter));
+	KUNIT_EXPECT_EQ(test, region_give(t->map, t->base + slot, claim->tag,
+					  &t->spares), !present);
+	if (present) {
+		hugetlb_cgroup_tag_uncharge(NULL, claim->tag, 1);
+		hugetlb_cgroup_tag_put(claim->tag);
+	} else {
+		t->slot[slot] = claim->letter;
+	}
+	claim->letter = TEST_ABSENT;
+}
+
+static void region_step_ask(struct kunit *test, struct region_test *t,
+			    long from, long to)
+{
+	struct resv_key key = { .map = t->map, .hindex = t->base + from };
+	bool present = t->slot[from] != TEST_ABSENT;
+
+	KUNIT_EXPECT_EQ(test, region_count(t->map, t->base + from,
+					   t->base + to),
+			to - from - region_model_count(t->slot, from, to,
+						       TEST_ABSENT));
+	KUNIT_EXPECT_EQ(test, region_present(t->map, t->base + from), present);
+	if (t->map->kind == RESV_SHARED)
+		KUNIT_EXPECT_EQ(test, resv_slot(&key),
+				present ? PROMISED : NO_PROMISE);
+	else
+		KUNIT_EXPECT_EQ(test, resv_slot(&key),
+				present ? SPENT : PROMISED);
+}
+
+static void region_step_shared(struct kunit *test, struct region_test *t)
+{
+	long from = region_random(t, TEST_SLOTS);
+	long to = from + region_random(t, 2 + region_random(t, TEST_SLOTS));
+
+	to = min_t(long, to, TEST_SLOTS);
+	switch (region_random(t, 8)) {
+	case 0:
+	case 1:
+		region_step_add(test, t, from, to);
+		break;
+	case 2:
+	case 3:
+		region_step_remove(test, t, from, to);
+		break;
+	case 4:
+	case 5:
+	case 6:
+		region_step_claim(test, t, from);
+		break;
+	default:
+		region_step_ask(test, t, from, to);
+	}
+}
+
+static void region_step_private(struct kunit *test, struct region_test *t)
+{
+	long from = region_random(t, TEST_SLOTS);
+	bool spent = t->slot[from] != TEST_ABSENT;
+	long to = from + region_random(t, TEST_SLOTS - from + 1);
+
+	switch (region_random(t, 3)) {
+	case 0:
+		region_spares_set(test, t, !spent + region_random(t, 2));
+		to = t->spares.n - !spent;
+		KUNIT_EXPECT_EQ(test, region_spend(t->map, t->base + from,
+						   &t->spares), !spent);
+		KUNIT_EXPECT_EQ(test, t->spares.n, to);
+		t->slot[from] = TEST_UNTAGGED;
+		break;
+	case 1:
+		KUNIT_EXPECT_EQ(test, region_unspend(t->map, t->base + from),
+				spent);
+		t->nodes -= spent;
+		t->slot[from] = TEST_ABSENT;
+		break;
+	default:
+		region_step_ask(test, t, from, to);
+	}
+}
+
+static void region_map_play(struct kunit *test, enum resv_kind kind,
+			    void (*step)(struct kunit *test,
+					 struct region_test *t))
+{
+	static const long base[] = { 0, 1, 4711, LONG_MAX - TEST_SLOTS };
+	struct region_test *t = region_map_create(test, kind);
+	unsigned long n;
+
+	t->base = base[region_random(t, ARRAY_SIZE(base))];
+	for (n = 0; n < HUGEPAGE_TEST_OPS; n++) {
+		step(test, t);
+		region_map_check(test, t);
+	}
+	region_map_destroy(test, t);
+}
+
+static void region_test_random_shared(struct kunit *test)
+{
+	region_map_play(test, RESV_SHARED, region_step_shared);
+}
+
+static void region_test_random_private(struct kunit *test)
+{
+	region_map_play(test, RESV_PRIVATE, region_step_private);
+}
+
+static struct kunit_case region_random_cases[] = {
+	KUNIT_CASE_SLOW(region_test_random_shared),
+	KUNIT_CASE_SLOW(region_test_random_private),
+	{}
+};
+
+static struct kunit_suite region_random_suite = {
+	.name = "hugetlb_region_random",
+	.test_cases = region_random_cases,
+};
+
+kunit_test_suite(region_random_suite);
