@@ -49,6 +49,12 @@ need_packages() {
 	} 9>"$BUILD/.apt.lock"
 }
 
+# kmake TARGET...: make in the kernel tree $tree, objects in $out; see set_arch.
+kmake() {
+	make -C "$tree" O="$out" ARCH="$KARCH" CROSS_COMPILE="$CROSS" \
+		CC="ccache ${CROSS}gcc" "$@"
+}
+
 # counted LABEL STATE: pass a build's lines through, print progress from them.
 # The number of lines of the last complete run is kept in STATE.
 counted() {

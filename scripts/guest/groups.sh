@@ -126,6 +126,38 @@ g_compact() {
 	nr 0
 }
 
+# Four free pages of each size, or thuge-gen leaves that size out.
+g_gig() {
+	nr 16
+	echo 18446744073692774399 >/proc/sys/kernel/shmmax
+	echo 18446744073692774399 >/proc/sys/kernel/shmall
+	small_sizes 8
+	t thuge-gen-all 200 mm/thuge-gen
+	small_sizes 0
+	nr 0
+}
+
+# What the command line did: hpage.expect=2048kB:8,2048kB@1:4 counts pages of a
+# size, or of a size on a node; hpage.ignored=N counts refused parameters.
+g_expect() {
+	local e size node want got
+
+	for e in ${EXPECT//,/ }; do
+		want=${e##*:}; size=${e%%:*}; node=
+		case $size in *@*) node=${size#*@}; size=${size%@*} ;; esac
+		if [ -n "$node" ]; then
+			got=$(cat "/sys/devices/system/node/node$node/hugepages/hugepages-$size/nr_hugepages")
+		else
+			got=$(cat "$HP/hugepages-$size/nr_hugepages")
+		fi
+		check "$e" "$want" "$got"
+	done
+	dmesg | grep -a HugeTLB >"$LOG"
+	check refused-parameters "${IGNORED:-0}" "$(dmesg | grep -ac 'HugeTLB: .* ignored')"
+	[ -z "$DEFAULT_KB" ] || check default-size "$DEFAULT_KB" "$(meminfo Hugepagesize)"
+	check pools-at-boot "" "$(pools_wrong)"
+}
+
 # Our own tests, tools/testing/selftests/mm/hugetlb_*.c of this repository.
 g_own() {
 	local p
@@ -161,7 +193,8 @@ g_end() {
 		cat /tmp/leaks >"$LOG"
 		check kmemleak 0 "$(grep -cE 'hugetlb|resv_map|region' /tmp/leaks)"
 	fi
-	check taint 0 "$(cat /proc/sys/kernel/tainted)"
+	# Bit 18 says that KUnit ran.
+	check taint 0 "$(($(cat /proc/sys/kernel/tainted) & ~262144))"
 }
 
 for g in ${GROUPS_WANTED//,/ }; do

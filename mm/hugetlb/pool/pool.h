@@ -208,6 +208,29 @@ static inline long vmemmap_restore_list(struct hugetlb_pool *pool,
 /* Struct pages of an optimised folio that stay its own: one page of them. */
 #define VMEMMAP_KEPT_PAGES	(PAGE_SIZE / sizeof(struct page))
 
+/* ---- vmemmap_map.c: page tables under struct pages, for vmemmap.c ---- */
+
+/**
+ * struct vmemmap_span - addresses that were mapped otherwise before
+ * @start: lowest of them
+ * @end: behind the highest, 0 if there are none
+ */
+struct vmemmap_span {
+	unsigned long	start;
+	unsigned long	end;
+};
+
+void vmemmap_span_flush(struct vmemmap_span *span);
+void vmemmap_pages_free(struct list_head *pages);
+int vmemmap_split(struct folio *folio, struct vmemmap_span *span);
+int vmemmap_split_list(struct list_head *folios, struct list_head *split);
+void vmemmap_move_heads(struct list_head *folios);
+void vmemmap_fake_heads(struct folio *folio);
+void vmemmap_unfake_heads(struct folio *folio);
+void vmemmap_share_tails(struct folio *folio, struct list_head *old,
+			 struct vmemmap_span *span);
+int vmemmap_unshare_tails(struct folio *folio, struct vmemmap_span *span);
+
 /* ---- cma.c: gigantic folios from areas set aside with hugetlb_cma= ---- */
 
 #ifdef CONFIG_CMA

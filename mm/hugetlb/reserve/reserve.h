@@ -21,6 +21,7 @@
 struct hugetlb_cgroup;
 struct inode;
 struct mempolicy;
+struct page_counter;
 struct vm_area_struct;
 
 /* ---- region.c: sorted, disjoint ranges of huge page indices ---- */
@@ -290,6 +291,7 @@ struct folio *hugetlb_place_grow(const struct hugetlb_place *place);
 enum hugetlb_charge {
 	HUGETLB_CHARGE_USAGE,
 	HUGETLB_CHARGE_RSVD,
+	HUGETLB_CHARGE_KINDS,
 };
 
 #ifdef CONFIG_CGROUP_HUGETLB
@@ -304,11 +306,17 @@ void hugetlb_cgroup_attach(struct hugetlb_pool *pool, enum hugetlb_charge kind,
 void hugetlb_cgroup_detach(struct hugetlb_pool *pool, enum hugetlb_charge kind,
 			   struct folio *folio);
 void hugetlb_cgroup_migrate(struct folio *old_folio, struct folio *new_folio);
-void hugetlb_cgroup_clear(struct folio *folio);
 void hugetlb_cgroup_tag_get(struct hugetlb_cgroup *tag);
 void hugetlb_cgroup_tag_put(struct hugetlb_cgroup *tag);
 void hugetlb_cgroup_tag_uncharge(struct hugetlb_pool *pool,
 				 struct hugetlb_cgroup *tag, long n);
+struct page_counter *hugetlb_cgroup_counter(struct hugetlb_cgroup *cgroup,
+					    const struct hugetlb_pool *pool,
+					    enum hugetlb_charge kind);
+unsigned long hugetlb_cgroup_no_limit(const struct hugetlb_pool *pool);
+int hugetlb_cgroup_set_limit(struct hugetlb_cgroup *cgroup,
+			     const struct hugetlb_pool *pool,
+			     enum hugetlb_charge kind, unsigned long nr);
 void __init hugetlb_cgroup_file_init(void);
 #else
 static inline int hugetlb_cgroup_charge(struct hugetlb_pool *pool, long n,
@@ -331,7 +339,6 @@ static inline void hugetlb_cgroup_detach(struct hugetlb_pool *pool,
 					 struct folio *folio) { }
 static inline void hugetlb_cgroup_migrate(struct folio *old_folio,
 					  struct folio *new_folio) { }
-static inline void hugetlb_cgroup_clear(struct folio *folio) { }
 static inline void hugetlb_cgroup_tag_get(struct hugetlb_cgroup *tag) { }
 static inline void hugetlb_cgroup_tag_put(struct hugetlb_cgroup *tag) { }
 static inline void hugetlb_cgroup_tag_uncharge(struct hugetlb_pool *pool,
