@@ -55,6 +55,15 @@ kmake() {
 		CC="ccache ${CROSS}gcc" "$@"
 }
 
+# lock_out: wait until nobody else builds in $out; until this shell ends.
+lock_out() {
+	mkdir -p "$out"
+	exec 8>"$out/.lock"
+	flock -n 8 && return 0
+	note "another build is at work in ${out#"$ROOT"/}, waiting for it"
+	flock 8
+}
+
 # counted LABEL STATE: pass a build's lines through, print progress from them.
 # The number of lines of the last complete run is kept in STATE.
 counted() {

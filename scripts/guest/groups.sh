@@ -175,6 +175,77 @@ g_stress() {
 	nr 0
 }
 
+# One boot for each version of control groups: controllers do not move between
+# them cleanly.
+g_cgroup2() {
+	export PATH=/tests/bin:$PATH
+	cd /tests/mm || return
+	nr 0
+	t charge_reserved_hugetlb-v2 900 ./charge_reserved_hugetlb.sh -cgroup-v2
+	t hugetlb_reparenting-v2 600 ./hugetlb_reparenting_test.sh -cgroup-v2
+	cd /tests || return
+	nr 0
+}
+
+g_cgroup1() {
+	export PATH=/tests/bin:$PATH
+	mkdir -p /dev/cgroup/memory
+	cd /tests/mm || return
+	nr 0
+	t charge_reserved_hugetlb-v1 900 ./charge_reserved_hugetlb.sh
+	t hugetlb_reparenting-v1 600 ./hugetlb_reparenting_test.sh
+	cd /tests || return
+	nr 0
+}
+
+g_memcg() {
+	mount -t cgroup2 -o memory_hugetlb_accounting none /sys/fs/cgroup
+	echo "+memory +hugetlb" >/sys/fs/cgroup/cgroup.subtree_control
+	nr 100
+	t test_hugetlb_memcg 120 cgroup/test_hugetlb_memcg
+	umount /sys/fs/cgroup
+	nr 0
+}
+
+g_uffd() {
+	nr 128
+	t uffd-unit-tests 900 mm/uffd-unit-tests
+	t uffd-stress-hugetlb 300 mm/uffd-stress hugetlb 128 32
+	t uffd-stress-hugetlb-private 300 mm/uffd-stress hugetlb-private 128 32
+	nr 0
+}
+
+# Memory goes bad and stays bad: the last group of a guest.
+g_hwpoison() {
+	nr 8
+	t hugetlb-soft-offline 60 mm/hugetlb-soft-offline
+	echo 1 >/proc/sys/vm/enable_soft_offline
+	nr 8
+	t hugetlb-read-hwpoison 60 mm/hugetlb-read-hwpoison
+	nr 0
+}
+
+# Pool cycles with struct pages given back, then those who would find the
+# damage.  Linux 6.12 as released hangs or dies here.
+g_hvo() {
+	local i saved before
+
+	t hugepage-vmemmap 60 mm/hugepage-vmemmap
+	before=$(awk '$1 == "nr_memmap_pages" || $1 == "nr_memmap" { print $2 }' /proc/vmstat)
+	nr 128
+	sleep 2
+	saved=$((before - $(awk '$1 == "nr_memmap_pages" || $1 == "nr_memmap" { print $2 }' /proc/vmstat)))
+	check hvo-saves-7-of-8 "$([ -s /proc/sys/vm/hugetlb_optimize_vmemmap ] && [ "$(cat /proc/sys/vm/hugetlb_optimize_vmemmap)" = 1 ] && echo $((128 * 7)) || echo 0)" "$saved"
+	nr 0
+	for i in 1 2 3; do
+		nr 128
+		t hvo-map-$i 60 mm/map_hugetlb
+		nr 0; calm
+		t hvo-thp-$i 120 mm/transhuge-stress -d 5
+		t hvo-ksm-$i 200 mm/ksm_tests -H -s 100
+	done
+}
+
 # The pool must come down to nothing, or something still holds a page.
 g_end() {
 	local h
