@@ -182,6 +182,24 @@ long hugetlb_surplus_gather(struct hugetlb_pool *pool, long n)
 /* Pages freed with one hold of the lock. */
 #define SURPLUS_TRIM_BATCH	64
 
+/* Return: true if the batch was full, so that there may be more. */
+static bool surplus_trim_batch(struct hugetlb_pool *pool,
+			       struct list_head *gone)
+{
+	struct folio *folio;
+	int left;
+
+	guard(spinlock_irq)(&hugetlb_lock);
+
+	for (left = SURPLUS_TRIM_BATCH; left; left--) {
+		folio = pool_trim_one(pool, NUMA_NO_NODE);
+		if (!folio)
+			return false;
+		list_add(&folio->lru, gone);
+	}
+	return true;
+}
+
 /**
  * hugetlb_surplus_trim() - free surplus pages that nobody was promised
  * @pool: the pool, after promises were returned to it
@@ -190,22 +208,14 @@ long hugetlb_surplus_gather(struct hugetlb_pool *pool, long n)
  */
 void hugetlb_surplus_trim(struct hugetlb_pool *pool)
 {
-	struct folio *folio;
 	LIST_HEAD(gone);
-	int left;
+	bool more;
 
 	do {
-		scoped_guard(spinlock_irq, &hugetlb_lock) {
-			for (left = SURPLUS_TRIM_BATCH; left; left--) {
-				folio = pool_trim_one(pool, NUMA_NO_NODE);
-				if (!folio)
-					break;
-				list_add(&folio->lru, &gone);
-			}
-		}
+		more = surplus_trim_batch(pool, &gone);
 		source_free_list(pool, &gone);
 		cond_resched();
-	} while (!left);
+	} while (more);
 }
 
 /**
