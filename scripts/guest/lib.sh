@@ -46,6 +46,7 @@ t() {
 	local name=$1 limit=$2 start rc took word detail wrong
 	shift 2
 
+	case $GUEST_FLAVOUR in *debug*) limit=$((limit * 3)) ;; esac
 	verdict "begin $name"
 	echo "hpage: $name" >/dev/kmsg
 	echo "=== $name: $*" >"$LOG"

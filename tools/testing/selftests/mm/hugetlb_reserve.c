@@ -636,9 +636,13 @@ static void seq_run(struct __test_metadata *_metadata, int seed)
 	ASSERT_EQ(0, c.surplus) TH_LOG("seed %d", seed);
 }
 
-TEST_F_TIMEOUT(resv, random_sequences, 300)
+/* HUGETLB_SEQUENCES: fewer for a kernel that checks everything, more for fun. */
+TEST_F_TIMEOUT(resv, random_sequences, 600)
 {
-	for (int seed = 1; seed <= 100; seed++)
+	const char *wanted = getenv("HUGETLB_SEQUENCES");
+	int n = wanted ? atoi(wanted) : 100;
+
+	for (int seed = 1; seed <= n; seed++)
 		seq_run(_metadata, seed);
 }
 
