@@ -107,6 +107,8 @@ void hugetlbfs_drop_tail(struct inode *inode, long hindex)
 void hugetlbfs_truncate(struct inode *inode, loff_t size)
 {
 	i_size_write(inode, size);
+	/* Pairs with hugetlb_cache_insert(). */
+	smp_mb();
 	hugetlb_zap_file(inode->i_mapping, size >> PAGE_SHIFT, 0,
 			 ZAP_FLAG_DROP_MARKER);
 	hugetlbfs_drop_tail(inode, size >> huge_page_shift(hstate_inode(inode)));

@@ -58,7 +58,9 @@ t() {
 	echo "=== $name: exit $rc" >"$LOG"
 	detail=$(grep -aE '^# Totals' /tmp/out | tail -n 1 | tr -d '#' | sed 's/^ *//')
 	case $rc in
-	0) word=ok ;;
+	0)	word=ok
+		# A test that skips itself without saying so is no success.
+		case $detail in *pass:0\ fail:0\ xfail:0*) word='not ok'; detail="nothing was tested; $detail" ;; esac ;;
 	4) word=skip; detail=$(grep -ai skip /tmp/out | tail -n 1) ;;
 	137) word='not ok'; detail="killed after $limit s; $detail" ;;
 	*) word='not ok'; detail="exit $rc; $(grep -aE '^not ok|FAIL|[Ff]ailed' /tmp/out | head -n 3 | tr '\n' ';') $detail" ;;

@@ -54,6 +54,8 @@ int hugetlb_cache_insert(struct folio *folio, struct address_space *mapping,
 	}
 	folio_mark_dirty(folio);
 	inode_add_bytes(mapping->host, folio_size(folio));
+	/* The caller looks at i_size now.  Pairs with hugetlbfs_truncate(). */
+	smp_mb();
 	return 0;
 }
 

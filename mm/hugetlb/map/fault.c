@@ -16,6 +16,7 @@
 #include <linux/log2.h>
 #include <linux/mutex.h>
 #include <linux/rmap.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/userfaultfd_k.h>
 
@@ -96,14 +97,16 @@ static bool hugetlb_fault_beyond_eof(struct address_space *mapping,
  * Migration empties and refills slots without the fault mutex, and a fault may
  * have looked in between: the error counts only if the slot is as it was seen.
  *
- * Context: fault mutex and VMA lock.  May sleep.
+ * Context: fault mutex and VMA lock.
  * Return: 0 to have the fault repeated, else VM_FAULT_OOM, VM_FAULT_SIGBUS or
  *	VM_FAULT_HWPOISON_LARGE.
  */
 vm_fault_t hugetlb_fault_error(struct hugetlb_fault_ctx *ctx, int err)
 {
-	if (err == -EAGAIN || !hugetlb_walk_stable(&ctx->walk, ctx->entry)) {
-		cond_resched();
+	if (!hugetlb_walk_stable(&ctx->walk, ctx->entry))
+		return 0;
+	if (err == -EAGAIN) {
+		ctx->early = true;
 		return 0;
 	}
 	if (err == -EHWPOISON)
@@ -429,6 +432,9 @@ static vm_fault_t hugetlb_fault_finish(struct hugetlb_fault_ctx *ctx,
 		folio_put(ctx->busy);
 	} else if (!ret && is_hugetlb_entry_migration(ctx->entry)) {
 		hugetlb_fault_wait_migration(ctx);
+	} else if (ctx->early) {
+		/* Whoever brings the page may be of lower priority. */
+		schedule_timeout_killable(1);
 	}
 
 	/* From __vmf_anon_prepare(), which wants mmap_lock next time. */

@@ -10,6 +10,7 @@
 #include "map.h"
 #include <linux/mmu_notifier.h>
 #include <linux/rmap.h>
+#include <linux/sched/signal.h>
 #include <linux/seqlock.h>
 #include <linux/userfaultfd_k.h>
 
@@ -47,10 +48,13 @@ static int hugetlb_fork_claim(struct hugetlb_claim *claim,
 static int hugetlb_fork_early_copy(struct hugetlb_walk *to,
 				   struct hugetlb_walk *from, pte_t entry)
 {
-	unsigned int flags = ENTRY_ANON | ENTRY_WRITE;
+	unsigned int flags = ENTRY_ANON;
 	struct hugetlb_claim claim;
 	int err;
 
+	/* The page may have been pinned before mprotect() took this right. */
+	if (to->vma->vm_flags & VM_WRITE)
+		flags |= ENTRY_WRITE;
 	if (userfaultfd_wp(to->vma) && huge_pte_uffd_wp(entry))
 		flags |= ENTRY_WP;
 
@@ -85,7 +89,7 @@ static bool hugetlb_fork_share(struct hugetlb_walk *from, struct folio *folio)
 }
 
 /* Return: as hugetlb_fork_early_copy(), -EAGAIN to look at the slot again. */
-static int hugetlb_fork_slot(struct hugetlb_walk *to,
+static int hugetlb_fork_look(struct hugetlb_walk *to,
 			     struct hugetlb_walk *from, bool cow)
 {
 	pte_t entry = hugetlb_walk_lock_both(to, from);
@@ -108,6 +112,21 @@ static int hugetlb_fork_slot(struct hugetlb_walk *to,
 	return err;
 }
 
+/* Sleeps: whoever brings the page back may be of lower priority. */
+static int hugetlb_fork_slot(struct hugetlb_walk *to,
+			     struct hugetlb_walk *from, bool cow)
+{
+	int err = hugetlb_fork_look(to, from, cow);
+
+	while (err == -EAGAIN) {
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		schedule_timeout_killable(1);
+		err = hugetlb_fork_look(to, from, cow);
+	}
+	return err;
+}
+
 static int hugetlb_fork_range(struct vm_area_struct *dst_vma,
 			      struct vm_area_struct *src_vma, bool cow)
 {
@@ -124,10 +143,6 @@ static int hugetlb_fork_range(struct vm_area_struct *dst_vma,
 			continue;
 		}
 		err = hugetlb_fork_slot(&to, &from, cow);
-		while (err == -EAGAIN) {
-			cond_resched();
-			err = hugetlb_fork_slot(&to, &from, cow);
-		}
 		if (err)
 			return err;
 	}
@@ -165,7 +180,8 @@ static int hugetlb_fork_private(struct vm_area_struct *dst_vma,
  * Context: mmap_lock of both for writing; the child is not yet running.  Takes
  *	the VMA lock of a shared mapping.  May sleep.
  * Return: 0; -ENOMEM or -ENOSPC without a table or a page, -EHWPOISON when a
- *	page could not be read.  What was copied so far is the child's to unmap.
+ *	page could not be read, -EINTR when the task is killed while it waits
+ *	for one.  What was copied so far is the child's to unmap.
  */
 int copy_hugetlb_page_range(struct mm_struct *dst, struct mm_struct *src,
 			    struct vm_area_struct *dst_vma,

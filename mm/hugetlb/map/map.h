@@ -169,6 +169,7 @@ void hugetlb_unshare_range_locked(struct vm_area_struct *vma,
  * @entry: what the slot held when the fault looked, without the page-table lock
  * @uffd_reason: VM_UFFD_* to hand over once nothing is locked, or 0
  * @busy: folio to wait for once nothing is locked, with a reference, or NULL
+ * @early: the promised page is not back in the pool yet
  */
 struct hugetlb_fault_ctx {
 	struct hugetlb_walk	walk;
@@ -178,6 +179,7 @@ struct hugetlb_fault_ctx {
 	pte_t			entry;
 	unsigned long		uffd_reason;
 	struct folio		*busy;
+	bool			early;
 };
 
 vm_fault_t hugetlb_fault_error(struct hugetlb_fault_ctx *ctx, int err);

@@ -72,6 +72,17 @@ static void hugetlb_move_slot(struct mmu_gather *tlb, struct hugetlb_walk *dst,
 }
 
 /*
+ * May the slot be moved to this one?  The new table may serve other processes,
+ * or have served one since it was built, which left pages of the file in it.
+ * Nobody adds any now: i_mmap_rwsem is held.
+ */
+static bool hugetlb_move_is_free(const struct hugetlb_walk *dst)
+{
+	return !hugetlb_walk_is_shared(dst) &&
+	       huge_pte_none(hugetlb_walk_read(dst));
+}
+
+/*
  * The new address uses another process's table, or had one and lost it: the
  * page is found in the file when it is touched there.
  */
@@ -109,7 +120,7 @@ static void hugetlb_move_range(struct mmu_gather *tlb,
 			hugetlb_walk_skip_table(&src);
 		else if (hugetlb_walk_find(&dst, move->new_vma,
 					   src.addr + move->offset) &&
-			 !hugetlb_walk_is_shared(&dst))
+			 hugetlb_move_is_free(&dst))
 			hugetlb_move_slot(tlb, &dst, &src);
 		else
 			hugetlb_move_drop(tlb, &src);

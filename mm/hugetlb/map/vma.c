@@ -428,12 +428,16 @@ static bool hugetlb_vma_sole_range(struct vm_area_struct *vma,
 void clear_vma_resv_huge_pages(struct vm_area_struct *vma)
 {
 	long from = hugetlb_linear_page_index(vma, vma->vm_start);
+	struct address_space *mapping = vma->vm_file->f_mapping;
 	struct resv_map *map = hugetlb_vma_owned_map(vma);
 	long to;
 
 	if (!map || hugetlb_vma_sole_range(vma, map, &from, &to))
 		return;
+	/* Who came by i_mmap and has the VMA lock finds it again to unlock. */
+	i_mmap_lock_write(mapping);
 	hugetlb_vma_set_word(vma, 0);
+	i_mmap_unlock_write(mapping);
 	resv_map_put(map);
 }
 

@@ -22,16 +22,24 @@ static vm_fault_t hugetlb_wp_shared(struct hugetlb_fault_ctx *ctx)
 	return 0;
 }
 
-/* Folio lock and page-table lock: nobody else maps the folio. */
-static void hugetlb_wp_take_over(struct hugetlb_fault_ctx *ctx,
+/*
+ * With folio lock and page-table lock.  Only now the number of mappings counts:
+ * migration, which holds the folio lock, puts them back one by one.
+ *
+ * Return: false when somebody else maps the folio, too.
+ */
+static bool hugetlb_wp_take_over(struct hugetlb_fault_ctx *ctx,
 				 struct folio *folio)
 {
+	if (folio_mapcount(folio) > 1)
+		return false;
 	if (!PageAnonExclusive(&folio->page)) {
 		folio_move_anon_rmap(folio, ctx->vmf->vma);
 		SetPageAnonExclusive(&folio->page);
 	}
 	if (!(ctx->vmf->flags & FAULT_FLAG_UNSHARE))
 		hugetlb_entry_make_writable(&ctx->walk);
+	return true;
 }
 
 /*
@@ -46,6 +54,7 @@ static struct folio *hugetlb_wp_reuse(struct hugetlb_fault_ctx *ctx)
 {
 	struct hugetlb_walk *w = &ctx->walk;
 	struct folio *folio = NULL;
+	bool ours;
 
 	if (!pte_same(hugetlb_walk_lock(w), ctx->entry))
 		goto unlock;
@@ -54,15 +63,17 @@ static struct folio *hugetlb_wp_reuse(struct hugetlb_fault_ctx *ctx)
 	folio_get(folio);
 	if (!folio_test_anon(folio) || folio_mapcount(folio) > 1)
 		goto unlock;
-
-	if (folio_trylock(folio)) {
-		hugetlb_wp_take_over(ctx, folio);
-		folio_unlock(folio);
-		folio_put(folio);
-	} else {
+	if (!folio_trylock(folio)) {
 		ctx->busy = folio;
+		folio = NULL;
+		goto unlock;
 	}
-	folio = NULL;
+	ours = hugetlb_wp_take_over(ctx, folio);
+	folio_unlock(folio);
+	if (ours) {
+		folio_put(folio);
+		folio = NULL;
+	}
 unlock:
 	hugetlb_walk_unlock(w);
 	return folio;
