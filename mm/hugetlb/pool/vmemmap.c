@@ -141,8 +141,9 @@ static bool vmemmap_queue_cancel(struct folio *folio)
 	unsigned long index = vmemmap_index(folio);
 
 	guard(mutex)(&vmemmap_mutex);
+	/* Shared, or given up by the work item since the caller looked. */
 	if (!xa_load(&vmemmap_queue, index))
-		return false;
+		return !folio_test_hugetlb_vmemmap_optimized(folio);
 	if (xa_get_mark(&vmemmap_queue, index, VMEMMAP_WAITING))
 		vmemmap_unfake(folio);
 	vmemmap_queue_drop(folio);

@@ -64,6 +64,8 @@ static int adopt_replace(struct hugetlb_pool *pool)
 		return err;
 	scoped_guard(spinlock_irq, &hugetlb_lock)
 		hugetlb_promise_drop(pool);
+	/* Not needed after all, if the owed one came back meanwhile. */
+	hugetlb_surplus_trim(pool);
 	return 0;
 }
 
