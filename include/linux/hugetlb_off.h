@@ -13,7 +13,7 @@ struct hstate { };
 
 /* ---- page sizes, files ---- */
 
-#define is_file_hugepages(file)	false
+static inline bool is_file_hugepages(const struct file *file) { return false; }
 
 static inline struct file *
 hugetlb_file_setup(const char *name, size_t size, vm_flags_t acct,

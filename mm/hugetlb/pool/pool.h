@@ -167,7 +167,7 @@ void source_disown(struct folio *folio);
 long source_restore_list(struct hugetlb_pool *pool, struct list_head *folios,
 			 struct list_head *whole);
 void source_free(struct hugetlb_pool *pool, struct folio *folio);
-void source_free_list(struct hugetlb_pool *pool, struct list_head *folios);
+bool source_free_list(struct hugetlb_pool *pool, struct list_head *folios);
 void source_free_any_context(struct hugetlb_pool *pool, struct folio *folio);
 void source_flush(struct hugetlb_pool *pool);
 

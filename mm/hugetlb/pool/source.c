@@ -249,17 +249,19 @@ static void source_keep_list(struct hugetlb_pool *pool,
  * goes on as long as a round restores at least one.
  *
  * Context: may sleep; takes hugetlb_lock.
+ * Return: false when some are in @pool again: there is no memory now, so to take
+ * them out once more is of no use.
  */
-void source_free_list(struct hugetlb_pool *pool, struct list_head *folios)
+bool source_free_list(struct hugetlb_pool *pool, struct list_head *folios)
 {
 	LIST_HEAD(whole);
 	bool progress;
 	long ret;
 
 	if (list_empty(folios))
-		return;
+		return true;
 	if (WARN_ON_ONCE(pool_is_fixed(pool)))
-		return;
+		return false;
 
 	do {
 		ret = source_restore_list(pool, folios, &whole);
@@ -267,7 +269,10 @@ void source_free_list(struct hugetlb_pool *pool, struct list_head *folios)
 		source_release_list(&whole);
 	} while (ret < 0 && progress);
 
+	if (list_empty(folios))
+		return true;
 	source_keep_list(pool, folios);
+	return false;
 }
 
 /**

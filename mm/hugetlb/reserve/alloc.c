@@ -213,7 +213,7 @@ void hugetlb_surplus_trim(struct hugetlb_pool *pool)
 
 	do {
 		more = surplus_trim_batch(pool, &gone);
-		source_free_list(pool, &gone);
+		more &= source_free_list(pool, &gone);
 		cond_resched();
 	} while (more);
 }

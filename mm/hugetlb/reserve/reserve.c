@@ -45,11 +45,13 @@ struct hugetlb_quota *hugetlb_quota_create(struct hugetlb_pool *pool, long max,
 static void hugetlb_quota_bury(struct hugetlb_quota *quota)
 {
 	struct hugetlb_pool *pool = quota->pool;
+	long n = quota->held;
 
 	scoped_guard(spinlock_irqsave, &hugetlb_lock)
-		pool_unreserve(pool, quota->held);
+		pool_unreserve(pool, n);
 	kfree(quota);
-	while (hugetlb_surplus_trim_one(pool, NUMA_NO_NODE))
+	/* No more than that: pages that cannot be unmade come back. */
+	while (n-- > 0 && hugetlb_surplus_trim_one(pool, NUMA_NO_NODE))
 		;
 }
 

@@ -220,7 +220,7 @@ TEST_F(file, bad_mount_options)
 	char dir2[32] = "/tmp/hugetlb2.XXXXXX";
 
 	ASSERT_NE(NULL, mkdtemp(dir2));
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		EXPECT_EQ(-1, mount("none", dir2, "hugetlbfs", 0, bad[i])) {
 			TH_LOG("%s was accepted", bad[i]);
 			umount(dir2);
@@ -385,7 +385,7 @@ static void race_run(struct __test_metadata *_metadata, int fd, int flags,
 	}
 	munmap(r.p, r.n * SZ_HUGE);
 	ASSERT_EQ(0, ftruncate(fd, 0));
-	EXPECT_COUNTS(SZ_HUGE, POOL, POOL, 0, 0) ;
+	EXPECT_COUNTS(SZ_HUGE, POOL, POOL, 0, 0);
 }
 
 TEST_F_TIMEOUT(file, truncate_against_faults, 60)

@@ -34,7 +34,7 @@ static const char * const not_numbers[] = {
 	"1.5", "\n", "+", "--1",
 };
 
-#define NR_BAD (sizeof(not_numbers) / sizeof(not_numbers[0]))
+#define NR_BAD ARRAY_SIZE(not_numbers)
 
 static void refuse_all(struct __test_metadata *_metadata, int node,
 		       const char *file)

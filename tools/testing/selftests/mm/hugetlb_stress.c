@@ -196,7 +196,7 @@ static void (* const jobs[])(int) = {
 	worker, worker, worker, shrinker, resizer, mover,
 };
 
-#define NR_JOBS (sizeof(jobs) / sizeof(jobs[0]))
+#define NR_JOBS ARRAY_SIZE(jobs)
 
 static bool counters_rest(void)
 {
