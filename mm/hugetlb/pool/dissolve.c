@@ -14,8 +14,8 @@
 
 /**
  * enum dissolve_state - what became of a page
- * @DISSOLVE_GONE: it is no huge page, or not of this pool any more
- * @DISSOLVE_USED: somebody has a reference
+ * @DISSOLVE_GONE: it is no huge page any more
+ * @DISSOLVE_USED: somebody has a reference, or it was demoted
  * @DISSOLVE_MOVING: on its way between user, pool and source; not for long
  * @DISSOLVE_FREE: on a free list
  */
@@ -194,7 +194,7 @@ static enum dissolve_state dissolve_swap(struct hugetlb_pool *pool,
 	if (state != DISSOLVE_FREE)
 		return state;
 	if (folio_pool(folio) != pool)
-		return DISSOLVE_GONE;
+		return DISSOLVE_USED;
 	if (fresh) {
 		/* In this order there is a page for every promise all along. */
 		pool_add(pool, fresh);
