@@ -37,10 +37,10 @@ shell: build
 	@scripts/qemu $(ARCH)$(addprefix -,$(flavour)) shell-$(ARCH) shell
 
 test: build
-	@scripts/test $(if $(ONLY),only=$(ONLY))
+	@scripts/test $(if $(ONLY),only='$(ONLY)')
 
 test-full: build
-	@scripts/test full $(if $(ONLY),only=$(ONLY))
+	@scripts/test full $(if $(ONLY),only='$(ONLY)')
 	@scripts/matrix
 
 check: build
