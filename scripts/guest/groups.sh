@@ -32,13 +32,14 @@ g_kunit() {
 }
 
 g_boot() {
-	local h
+	local h want
 
 	for h in "$HP"/hugepages-*; do
 		cat "$h"/{nr,free,resv,surplus,nr_overcommit}_hugepages >/dev/null ||
 			check "files-${h##*/}" readable unreadable
 	done
-	check sizes "${GUEST_ARCH/x86_64/2}" "$(ls $HP | wc -l | sed "s/4/arm64/")"
+	case $GUEST_ARCH in x86_64) want=2 ;; arm64) want=4 ;; esac
+	check sizes "$want" "$(ls $HP | wc -l)"
 	check boot-1G-pages 2 "$(cat $HP/hugepages-1048576kB/nr_hugepages)"
 	check pools-at-boot "" "$(pools_wrong)"
 }

@@ -66,7 +66,7 @@ struct resv_map {
 	spinlock_t		lock;
 	struct rb_root		regions;	/* (l) */
 	struct region_spares	hoard;		/* (l) private maps only */
-	struct rw_semaphore	rw_sema;	/* a private mapping's VMA lock */
+	struct rw_semaphore	rw_sema;	/* private: VMA lock; shared: claims read */
 	struct hugetlb_pool	*pool;		/* (c) whose pages are counted */
 	struct hugetlb_cgroup	*charged;	/* (c) private: charged for all slots */
 };
