@@ -139,6 +139,9 @@ int hugetlb_vma_attach(struct vm_area_struct *vma, struct inode *inode,
 struct resv_map *hugetlb_vma_resv_map(struct vm_area_struct *vma);
 bool hugetlb_vma_is_owner(struct vm_area_struct *vma);
 bool hugetlb_vma_has_lock(struct vm_area_struct *vma);
+bool hugetlb_vma_hand_over(struct vm_area_struct *vma,
+			   struct vm_area_struct *new_vma,
+			   unsigned long start, unsigned long end);
 void hugetlb_vma_set_robbed(struct vm_area_struct *vma);
 bool hugetlb_vma_is_robbed(struct vm_area_struct *vma);
 void hugetlb_vma_unlock_write_detach(struct vm_area_struct *vma);

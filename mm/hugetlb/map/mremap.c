@@ -2,7 +2,7 @@
 /*
  * Moving: mremap() of a hugetlb mapping.
  *
- * Builds all tables first, then moves entries, which cannot fail.  Knows ranges
+ * Brings all memory first, then moves entries, which cannot fail.  Knows ranges
  * and TLB batches; what an entry is, entry.c knows.
  * Locks: mmap_lock for writing; H4, H5 and anon_vma for writing, then H8.
  */
@@ -163,7 +163,8 @@ static void hugetlb_move_locked(struct mmu_gather *tlb,
  *
  * Context: mmap_lock for writing; takes the VMA lock of @vma, i_mmap_rwsem and
  * the anon_vma lock.
- * Return: the bytes moved: all, or 0 when there is no memory for a table.
+ * Return: the bytes moved: all, or 0 when there is no memory for a table or the
+ * notes about promises.
  * The caller widens this int to unsigned long: a length that does not fit is
  * reported as -1, which it reads as "no less than asked for".
  */
@@ -191,7 +192,8 @@ int move_hugetlb_page_tables(struct vm_area_struct *vma,
 	mmu_notifier_invalidate_range_start(&range);
 
 	hugetlb_vma_lock_write(vma);
-	built = hugetlb_move_build(&move);
+	built = hugetlb_move_build(&move) &&
+		hugetlb_vma_hand_over(vma, new_vma, move.start, move.end);
 	if (built)
 		hugetlb_move_locked(&tlb, &move);
 	hugetlb_vma_unlock_write(vma);

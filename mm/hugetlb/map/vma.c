@@ -3,7 +3,7 @@
  * Mappings: what vm_private_data of a hugetlb VMA means.
  *
  *	shared	struct hugetlb_vma_lock, or NULL when there was no memory
- *	private	struct resv_map with VMA_OWNER, or NULL; and VMA_ROBBED
+ *	private	struct resv_map, or NULL; VMA_OWNER, VMA_ROBBED
  *
  * Nobody else looks inside.  Knows promises by range; knows no page tables.
  * Locks: mmap_lock for attach, open and close; H4 is defined here.
@@ -15,7 +15,8 @@
 /*
  * Low bits of vm_private_data of a private mapping.
  *
- * VMA_OWNER	made by mmap, not by fork: it has the promises of the map
+ * VMA_OWNER	made by mmap, not by fork: it has the promises of the map; a map
+ *		without it is that of a mapping which mremap() moves or has moved
  * VMA_ROBBED	the owner took a page back from this child of a fork
  */
 #define VMA_OWNER	BIT(0)
@@ -32,6 +33,11 @@ static void hugetlb_vma_set_word(struct vm_area_struct *vma, unsigned long word)
 	WRITE_ONCE(vma->vm_private_data, (void *)word);
 }
 
+static void hugetlb_vma_drop_tag(struct vm_area_struct *vma, unsigned long tag)
+{
+	hugetlb_vma_set_word(vma, hugetlb_vma_word(vma) & ~tag);
+}
+
 static bool hugetlb_vma_shared(const struct vm_area_struct *vma)
 {
 	return vma->vm_flags & VM_MAYSHARE;
@@ -45,14 +51,20 @@ hugetlb_vma_lock_of(const struct vm_area_struct *vma)
 	return (struct hugetlb_vma_lock *)hugetlb_vma_word(vma);
 }
 
+/* The map that this private mapping has a reference to, or NULL. */
+static struct resv_map *hugetlb_vma_held_map(const struct vm_area_struct *vma)
+{
+	if (hugetlb_vma_shared(vma))
+		return NULL;
+	return (struct resv_map *)(hugetlb_vma_word(vma) & ~VMA_TAGS);
+}
+
 /* The map whose promises belong to this private mapping, or NULL. */
 static struct resv_map *hugetlb_vma_owned_map(const struct vm_area_struct *vma)
 {
-	unsigned long word = hugetlb_vma_word(vma);
-
-	if (hugetlb_vma_shared(vma) || !(word & VMA_OWNER))
+	if (!(hugetlb_vma_word(vma) & VMA_OWNER))
 		return NULL;
-	return (struct resv_map *)(word & ~VMA_TAGS);
+	return hugetlb_vma_held_map(vma);
 }
 
 /* ---- the VMA lock ---- */
@@ -60,7 +72,7 @@ static struct resv_map *hugetlb_vma_owned_map(const struct vm_area_struct *vma)
 static struct rw_semaphore *hugetlb_vma_sema(const struct vm_area_struct *vma)
 {
 	struct hugetlb_vma_lock *lock = hugetlb_vma_lock_of(vma);
-	struct resv_map *map = hugetlb_vma_owned_map(vma);
+	struct resv_map *map = hugetlb_vma_held_map(vma);
 
 	if (lock)
 		return &lock->rw_sema;
@@ -381,58 +393,55 @@ void hugetlb_dup_vma_private(struct vm_area_struct *vma)
 		hugetlb_vma_set_word(vma, 0);
 }
 
-/*
- * While mremap() moves a private mapping, two VMAs own the same slots of one
- * map.  Finds the first range of @vma, from @from on, that no other VMA owns.
- * A reference count of one says without looking that there is no other.
+/* ---- mremap(): the promises of a range change hands ---- */
+
+/**
+ * hugetlb_vma_hand_over() - a range is about to be moved to another mapping
+ * @vma: where it is
+ * @new_vma: a copy of @vma or of a part of it, which owns nothing so far
+ * @start: first address in @vma
+ * @end: end address in @vma
+ *
+ * If it is not all of @vma, @vma owns the range, too, until it is closed or cut
+ * short: whether that succeeds is not known yet.
+ *
+ * Context: mmap_lock for writing and the VMA lock, which both have in common.
+ * Return: false without memory; then nothing changed.
  */
-static bool hugetlb_vma_sole_range(struct vm_area_struct *vma,
-				   struct resv_map *map, long *from, long *to)
+bool hugetlb_vma_hand_over(struct vm_area_struct *vma,
+			   struct vm_area_struct *new_vma,
+			   unsigned long start, unsigned long end)
 {
-	unsigned int order = huge_page_order(hstate_vma(vma));
-	struct address_space *mapping = vma->vm_file->f_mapping;
-	struct vm_area_struct *other;
-	long start, end, last;
+	struct resv_map *map = hugetlb_vma_owned_map(vma);
 
-	*to = hugetlb_linear_page_index(vma, vma->vm_end);
-	if (kref_read(&map->refs) == 1)
-		return *from < *to;
+	if (!map)
+		return true;
 
-	last = *to - 1;
-	i_mmap_lock_read(mapping);
-	vma_interval_tree_foreach(other, &mapping->i_mmap, *from << order,
-				  last << order) {
-		if (other == vma || hugetlb_vma_owned_map(other) != map)
-			continue;
-		start = hugetlb_linear_page_index(other, other->vm_start);
-		if (start > *from) {
-			*to = start;
-			break;
-		}
-		end = hugetlb_linear_page_index(other, other->vm_end);
-		*from = max(*from, end);
-	}
-	i_mmap_unlock_read(mapping);
-	return *from < *to;
+	if (start == vma->vm_start && end == vma->vm_end)
+		hugetlb_vma_drop_tag(vma, VMA_OWNER);
+	else if (hugetlb_promise_twin(map,
+				      hugetlb_linear_page_index(vma, start),
+				      hugetlb_linear_page_index(vma, end)))
+		return false;
+	hugetlb_vma_set_word(new_vma, (unsigned long)map | VMA_OWNER);
+	return true;
 }
 
 /**
- * clear_vma_resv_huge_pages() - mremap() has moved a mapping, or moved it back
+ * clear_vma_resv_huge_pages() - mremap() has moved a mapping, or failed to
  * @vma: the VMA that is left behind and about to be unmapped
  *
- * Its promises live on in the other VMA.  Where only a part was moved, @vma
- * stays the owner of the rest, and closing the part finds its new owner.
+ * Unless only a part was moved it owns nothing, and it shall not wait for those
+ * who use the map.
  *
  * Context: mmap_lock for writing; takes i_mmap_rwsem.
  */
 void clear_vma_resv_huge_pages(struct vm_area_struct *vma)
 {
-	long from = hugetlb_linear_page_index(vma, vma->vm_start);
 	struct address_space *mapping = vma->vm_file->f_mapping;
-	struct resv_map *map = hugetlb_vma_owned_map(vma);
-	long to;
+	struct resv_map *map = hugetlb_vma_held_map(vma);
 
-	if (!map || hugetlb_vma_sole_range(vma, map, &from, &to))
+	if (!map || hugetlb_vma_is_owner(vma))
 		return;
 	/* Who came by i_mmap and has the VMA lock finds it again to unlock. */
 	i_mmap_lock_write(mapping);
@@ -443,36 +452,63 @@ void clear_vma_resv_huge_pages(struct vm_area_struct *vma)
 
 /* ---- vm_operations: shm_vm_ops of ipc/shm.c passes all of them on ---- */
 
+/*
+ * What covers the address of @vma, which was copied from it: the mapping that
+ * is being cut in two.  NULL for a child's copy, which is in its tree, and for
+ * mremap()'s, which has an address of its own.
+ */
+static struct vm_area_struct *hugetlb_vma_other_half(struct vm_area_struct *vma)
+{
+	struct vm_area_struct *other = vma_lookup(vma->vm_mm, vma->vm_start);
+
+	return other == vma ? NULL : other;
+}
+
+static void hugetlb_vma_open_private(struct vm_area_struct *vma)
+{
+	struct resv_map *map = hugetlb_vma_held_map(vma);
+
+	if (!map)
+		return;
+	resv_map_get(map);
+	/* Until hugetlb_vma_hand_over(): mremap() may still fail. */
+	if (!hugetlb_vma_other_half(vma))
+		hugetlb_vma_drop_tag(vma, VMA_OWNER);
+}
+
+/* A lock that was copied stays with the VMA it came from. */
+static void hugetlb_vma_open_shared(struct vm_area_struct *vma)
+{
+	struct hugetlb_vma_lock *lock = hugetlb_vma_lock_of(vma);
+
+	if (WARN_ON_ONCE(lock && lock->vma == vma))
+		return;
+	hugetlb_vma_set_word(vma, 0);
+	hugetlb_vma_lock_create(vma);
+}
+
 /* A VMA was copied: the second half of a split, a child's, or mremap's. */
 static void hugetlb_vma_open(struct vm_area_struct *vma)
 {
-	struct hugetlb_vma_lock *lock = hugetlb_vma_lock_of(vma);
-	struct resv_map *map = hugetlb_vma_owned_map(vma);
-
-	if (map)
-		resv_map_get(map);
-	if (!hugetlb_vma_shared(vma) || WARN_ON_ONCE(lock && lock->vma == vma))
-		return;
-
-	/* A lock that was copied stays with the VMA it came from. */
-	hugetlb_vma_set_word(vma, 0);
-	hugetlb_vma_lock_create(vma);
+	if (hugetlb_vma_shared(vma))
+		hugetlb_vma_open_shared(vma);
+	else
+		hugetlb_vma_open_private(vma);
 }
 
 static void hugetlb_vma_close(struct vm_area_struct *vma)
 {
 	long from = hugetlb_linear_page_index(vma, vma->vm_start);
-	struct resv_map *map = hugetlb_vma_owned_map(vma);
-	struct inode *inode = file_inode(vma->vm_file);
-	long to;
+	long to = hugetlb_linear_page_index(vma, vma->vm_end);
+	struct resv_map *map = hugetlb_vma_held_map(vma);
 
 	if (hugetlb_vma_lock_of(vma))
 		hugetlb_vma_lock_destroy(vma);
 	if (!map)
 		return;
 
-	for (; hugetlb_vma_sole_range(vma, map, &from, &to); from = to)
-		hugetlb_return_private(inode, map, from, to);
+	if (hugetlb_vma_is_owner(vma))
+		hugetlb_return_private(file_inode(vma->vm_file), map, from, to);
 	hugetlb_vma_set_word(vma, 0);
 	resv_map_put(map);
 }

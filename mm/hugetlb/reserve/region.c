@@ -17,7 +17,6 @@
 /**
  * region_spares_init() - start with no spare nodes
  * @spares: of one operation
- *
  */
 void region_spares_init(struct region_spares *spares)
 {
@@ -316,6 +315,8 @@ static void resv_map_free(struct kref *refs)
 	}
 	region_spares_drop(&map->hoard);
 	hugetlb_cgroup_tag_put(map->charged);
+	if (map->twins)
+		resv_map_put(map->twins);
 	kfree(map);
 }
 

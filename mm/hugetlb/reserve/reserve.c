@@ -374,23 +374,85 @@ struct resv_map *hugetlb_promise_private(struct inode *inode, long n)
 }
 
 /**
- * hugetlb_return_private() - the owner unmaps a range
- * @inode: the file mapped
- * @map: the owner's
+ * hugetlb_promise_twin() - a second mapping is to own a range, too
+ * @map: of the owner
  * @from: first slot
  * @to: the slot after the last
  *
+ * mremap() of a part of a mapping makes the mapping at the new address before
+ * the part at the old one goes, which may fail.  Until one of both is closed
+ * the slots are noted as twins, and whichever is closed first returns nothing.
+ *
+ * Context: mmap_lock for writing; may sleep.
+ * Return: 0; -ENOMEM, also where a slot is a twin already.
+ */
+int hugetlb_promise_twin(struct resv_map *map, long from, long to)
+{
+	struct region_spares spares;
+	unsigned int nodes;
+	long added = -ENOMEM;
+
+	if (!map->twins)
+		map->twins = resv_map_alloc(map->pool, RESV_SHARED);
+	if (!map->twins ||
+	    region_missing(map->twins, from, to, &nodes) < to - from)
+		return -ENOMEM;
+
+	region_spares_init(&spares);
+	if (!region_spares_fill(&spares, nodes))
+		added = region_add(map->twins, from, to, NULL, &spares);
+	region_spares_drop(&spares);
+	return added < 0 ? -ENOMEM : 0;
+}
+
+/*
  * The charge was for the range as a whole, what became of it does not matter.
  * Spent units are in pages and go with them.
- *
- * Context: mmap_lock for writing: nobody can spend a promise of the range any
- * more.  May sleep.
  */
-void hugetlb_return_private(struct inode *inode, struct resv_map *map,
-			    long from, long to)
+static void reserve_return_sole(struct inode *inode, struct resv_map *map,
+				long from, long to)
 {
 	long unspent = to - from - region_count(map, from, to);
 
 	hugetlb_cgroup_tag_uncharge(map->pool, map->charged, to - from);
 	hugetlb_return_units(map->pool, inode_quota(inode), unspent);
+}
+
+/* Some slots of the range stay with their twin, whose only owner that is now. */
+static void reserve_return_twins(struct inode *inode, struct resv_map *map,
+				 long from, long to)
+{
+	struct region_spares spares;
+	long hindex;
+
+	region_spares_init(&spares);
+	while (region_spares_fill(&spares, 1))
+		cond_resched();
+
+	for (hindex = from; hindex < to; hindex++) {
+		if (!region_present(map->twins, hindex))
+			reserve_return_sole(inode, map, hindex, hindex + 1);
+		cond_resched();
+	}
+	region_remove(map->twins, from, to, &spares);
+	region_spares_drop(&spares);
+}
+
+/**
+ * hugetlb_return_private() - an owner unmaps a range
+ * @inode: the file mapped
+ * @map: the owner's
+ * @from: first slot
+ * @to: the slot after the last
+ *
+ * Context: mmap_lock, and nobody else who closes a mapping of @map: nobody can
+ * spend a promise of the range any more.  May sleep.
+ */
+void hugetlb_return_private(struct inode *inode, struct resv_map *map,
+			    long from, long to)
+{
+	if (map->twins && region_count(map->twins, from, to))
+		reserve_return_twins(inode, map, from, to);
+	else
+		reserve_return_sole(inode, map, from, to);
 }

@@ -54,11 +54,13 @@ struct region_spares {
 };
 
 /*
- * Field locks: (c) constant, (l) lock.
+ * Field locks: (c) constant, (l) lock, (m) mmap_lock.
  *
  * A private map hoards every node that was brought to spend a slot: it never
  * holds fewer nodes than spent slots, so giving a slot back always finds the
  * node a split may need.
+ *
+ * Its slots belong to one mapping each, but for those in twins.
  */
 struct resv_map {
 	struct kref		refs;
@@ -69,6 +71,7 @@ struct resv_map {
 	struct rw_semaphore	rw_sema;	/* private: VMA lock; shared: claims read */
 	struct hugetlb_pool	*pool;		/* (c) whose pages are counted */
 	struct hugetlb_cgroup	*charged;	/* (c) private: charged for all slots */
+	struct resv_map		*twins;		/* (m) private: slots with two owners */
 };
 
 void region_spares_init(struct region_spares *spares);
@@ -161,6 +164,7 @@ void hugetlb_quota_leave(struct hugetlb_quota *quota);
 
 int hugetlb_promise_file(struct inode *inode, long from, long to);
 struct resv_map *hugetlb_promise_private(struct inode *inode, long n);
+int hugetlb_promise_twin(struct resv_map *map, long from, long to);
 void hugetlb_return_private(struct inode *inode, struct resv_map *map,
 			    long from, long to);
 void hugetlb_return_file(struct inode *inode, long from, long to, long freed);
