@@ -84,8 +84,6 @@ static int hugetlb_cache_settle(struct folio *folio, struct inode *inode,
 {
 	if (hindex >= i_size_read(inode) >> folio_shift(folio))
 		return -EINVAL;
-	if (!folio_test_hugetlb_restore_reserve(folio))
-		return 0;
 	return hugetlb_adopt_reserved(inode, hindex, folio);
 }
 
@@ -95,8 +93,8 @@ static int hugetlb_cache_settle(struct folio *folio, struct inode *inode,
  * @mapping: the file's pages
  * @hindex: where, in huge pages
  *
- * Such a page was taken from the promised ones without saying whose promise it
- * was; here it becomes that of the slot it goes to.
+ * Such a page was taken without saying whose promise it is for; here it becomes
+ * that of the slot it goes to.
  *
  * Context: fault mutex.  May sleep.
  * Return: 0 with @folio locked; else with nothing changed: -EEXIST, -ENOMEM,

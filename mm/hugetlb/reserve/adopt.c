@@ -8,6 +8,46 @@
  */
 #include "reserve.h"
 #include <linux/cleanup.h>
+#include <linux/jiffies.h>
+#include <linux/sched/signal.h>
+
+/* How long to wait for pages that are on their way back to the pool. */
+#define ADOPT_PATIENCE	HZ
+
+/* Nobody's page, or else one that was promised: its promise is owed then. */
+static struct folio *adopt_take(struct hugetlb_pool *pool, int nid,
+				const nodemask_t *nodes, gfp_t gfp)
+{
+	struct folio *folio;
+	bool spent;
+
+	guard(spinlock_irq)(&hugetlb_lock);
+
+	spent = !pool_available(pool) && pool_spend(pool);
+	folio = pool_take(pool, gfp, nid, nodes);
+	if (!spent)
+		return folio;
+	if (!folio) {
+		pool_unspend(pool);
+		return NULL;
+	}
+	pool_owe(pool);
+	folio_set_hugetlb_restore_reserve(folio);
+	return folio;
+}
+
+/* The page that somebody was promised, maybe our slot, will be there soon. */
+static bool adopt_wait(struct hugetlb_pool *pool, unsigned long deadline)
+{
+	bool owed;
+
+	scoped_guard(spinlock_irq, &hugetlb_lock)
+		owed = pool->owed;
+	if (!owed || time_after(jiffies, deadline))
+		return false;
+	schedule_timeout_killable(1);
+	return !fatal_signal_pending(current);
+}
 
 /**
  * alloc_hugetlb_folio_reserve() - a page for a file that will say which promise
@@ -18,34 +58,32 @@
  *
  * The caller has no map of promises, and puts the folio into the page cache
  * next: there hugetlb_adopt_reserved() finds the promise that it is for.  Until
- * then a page that was promised to somebody is owed to them.
+ * then a page that was promised to somebody is owed to them, which
+ * HPG_restore_reserve says.
  *
- * Context: takes hugetlb_lock.
- * Return: the folio with one reference and HPG_restore_reserve, or NULL.
+ * Context: may sleep; takes hugetlb_lock.
+ * Return: the folio with one reference; NULL when the pool has none and may not
+ * grow.
  */
 struct folio *alloc_hugetlb_folio_reserve(struct hstate *h, int preferred_nid,
 					  nodemask_t *nmask, gfp_t gfp_mask)
 {
+	unsigned long deadline = jiffies + ADOPT_PATIENCE;
 	struct hugetlb_pool *pool = hstate_pool(h);
 	struct folio *folio;
-	bool spent;
 
-	guard(spinlock_irq)(&hugetlb_lock);
-
-	spent = !pool_available(pool) && pool_spend(pool);
-	folio = pool_take(pool, gfp_mask, preferred_nid, nmask);
-	if (spent && folio)
-		pool_owe(pool);
-	else if (spent)
-		pool_unspend(pool);
-	if (folio)
-		folio_set_hugetlb_restore_reserve(folio);
+	do {
+		folio = adopt_take(pool, preferred_nid, nmask, gfp_mask);
+		if (!folio)
+			folio = hugetlb_surplus_alloc(pool, gfp_mask,
+						      preferred_nid, nmask);
+	} while (!folio && adopt_wait(pool, deadline));
 	return folio;
 }
 
 /*
- * The folio was free and may have been promised to somebody, not to this slot.
- * So another page must be there for every promise, or has to be made.
+ * The folio was promised to somebody, not to this slot.  So another page must be
+ * there for every promise, or has to be made.
  */
 static int adopt_replace(struct hugetlb_pool *pool)
 {
@@ -75,7 +113,7 @@ static int adopt_replace(struct hugetlb_pool *pool)
  * Return: 1 when the page is the unit, 0 when the unit came with a promise that
  * the page is to serve; -ENOMEM or -ENOSPC.
  */
-static int adopt_slot(struct inode *inode, long hindex,
+static int adopt_slot(struct inode *inode, long hindex, struct folio *folio,
 		      struct region_spares *spares)
 {
 	struct hugetlb_quota *quota = inode_quota(inode);
@@ -91,7 +129,9 @@ static int adopt_slot(struct inode *inode, long hindex,
 		err = need;
 		goto uncharge;
 	}
-	err = need ? adopt_replace(pool) : 0;
+	err = 0;
+	if (need && folio_test_hugetlb_restore_reserve(folio))
+		err = adopt_replace(pool);
 	if (err) {
 		hugetlb_return_untaken(pool, quota, 1);
 		goto uncharge;
@@ -131,7 +171,7 @@ int hugetlb_adopt_reserved(struct inode *inode, long hindex,
 
 	down_read(&map->rw_sema);
 	if (!region_present(map, hindex))
-		need = adopt_slot(inode, hindex, &spares);
+		need = adopt_slot(inode, hindex, folio, &spares);
 	up_read(&map->rw_sema);
 	region_spares_drop(&spares);
 	if (need < 0)

@@ -10,6 +10,7 @@
 #include <linux/err.h>
 #include <linux/file.h>
 #include <linux/nodemask.h>
+#include <linux/workqueue.h>
 #include "../reserve/reserve.h"
 
 #define TEST_PAGES	6
@@ -444,6 +445,21 @@ static void claim_pool_overcommit(struct kunit *test)
 	claim_test_expect_found(test, t, "after the surplus was returned");
 }
 
+/* A claim is cancelled whose page has a reader.  Return: the page. */
+static struct folio *claim_test_owe(struct kunit *test)
+{
+	struct claim_test *t = test->priv;
+	struct hugetlb_claim claim;
+	struct folio *held;
+
+	KUNIT_ASSERT_EQ(test, claim_test_prepare(t, &claim, t->map), 0);
+	held = claim.folio;
+	folio_get(held);
+	hugetlb_claim_cancel(&claim);
+	KUNIT_EXPECT_EQ(test, t->pool->owed, 1);
+	return held;
+}
+
 /* The promised page is held by a reader: try again until it is back. */
 static void claim_page_owed(struct kunit *test)
 {
@@ -458,11 +474,7 @@ static void claim_page_owed(struct kunit *test)
 	n = claim_test_drain(test, pages);
 	claim_test_remember(t);
 
-	KUNIT_ASSERT_EQ(test, claim_test_prepare(t, &claim, t->map), 0);
-	held = claim.folio;
-	folio_get(held);
-	hugetlb_claim_cancel(&claim);
-	KUNIT_EXPECT_EQ(test, t->pool->owed, 1);
+	held = claim_test_owe(test);
 	KUNIT_EXPECT_EQ(test, claim_test_prepare(t, &claim, t->map), -EAGAIN);
 	KUNIT_EXPECT_EQ(test, claim_test_prepare(t, &claim, NULL), -ENOSPC);
 	folio_put(held);
@@ -609,6 +621,145 @@ static void claim_adopt_unpromised(struct kunit *test)
 	claim_test_expect_found(test, t, "after truncation");
 }
 
+/* Without a promise, with a page of nobody's, while another is on its way. */
+static void claim_adopt_while_owed(struct kunit *test)
+{
+	struct claim_test *t = test->priv;
+	struct folio *pages[TEST_PAGES + 2];
+	struct folio *held, *page;
+	int n;
+
+	KUNIT_ASSERT_EQ(test, hugetlb_promise_file(t->inode, TEST_SLOT,
+						   TEST_SLOT + 1), 0);
+	n = claim_test_drain(test, pages);
+	folio_put(pages[--n]);
+	held = claim_test_owe(test);
+	page = claim_test_memfd_page(t);
+	if (page) {
+		KUNIT_EXPECT_EQ(test,
+				hugetlb_adopt_reserved(t->inode, 0, page), 0);
+		KUNIT_EXPECT_EQ(test, t->pool->owed, 1);
+		folio_put(page);
+	}
+	folio_put(held);
+	KUNIT_EXPECT_EQ(test, t->pool->reserved, 1);
+	hugetlb_return_file(t->inode, 0, LONG_MAX, page ? 1 : 0);
+	claim_test_refill(pages, n);
+}
+
+struct claim_test_late {
+	struct delayed_work	work;
+	struct folio		*folio;
+};
+
+static void claim_test_put_late(struct work_struct *work)
+{
+	folio_put(container_of(to_delayed_work(work), struct claim_test_late,
+			       work)->folio);
+}
+
+/* The promised page is not there yet. */
+static void claim_adopt_waits(struct kunit *test)
+{
+	struct claim_test *t = test->priv;
+	struct folio *pages[TEST_PAGES + 2];
+	struct claim_test_late late;
+	struct folio *page;
+	int n;
+
+	KUNIT_ASSERT_EQ(test, hugetlb_promise_file(t->inode, TEST_SLOT,
+						   TEST_SLOT + 1), 0);
+	n = claim_test_drain(test, pages);
+	late.folio = claim_test_owe(test);
+	INIT_DELAYED_WORK_ONSTACK(&late.work, claim_test_put_late);
+	schedule_delayed_work(&late.work, HZ / 20);
+	page = claim_test_memfd_page(t);
+	flush_delayed_work(&late.work);
+	destroy_delayed_work_on_stack(&late.work);
+
+	KUNIT_EXPECT_NOT_NULL(test, page);
+	if (page) {
+		KUNIT_EXPECT_EQ(test,
+				hugetlb_adopt_reserved(t->inode, TEST_SLOT,
+						       page), 0);
+		KUNIT_EXPECT_EQ(test, t->pool->reserved, 0);
+		KUNIT_EXPECT_EQ(test, t->pool->owed, 0);
+		folio_put(page);
+	}
+	hugetlb_return_file(t->inode, 0, LONG_MAX, page ? 1 : 0);
+	claim_test_refill(pages, n);
+}
+
+static void claim_adopt_surplus(struct kunit *test)
+{
+	struct claim_test *t = test->priv;
+	struct folio *pages[TEST_PAGES + 2];
+	struct folio *page;
+	int n;
+
+	claim_test_remember(t);
+	n = claim_test_drain(test, pages);
+	KUNIT_EXPECT_NULL(test, claim_test_memfd_page(t));
+	claim_test_overcommit(t, 1);
+	page = claim_test_memfd_page(t);
+	KUNIT_EXPECT_NOT_NULL(test, page);
+	if (page) {
+		KUNIT_EXPECT_EQ(test, t->pool->surplus, 1);
+		KUNIT_EXPECT_EQ(test,
+				hugetlb_adopt_reserved(t->inode, 0, page), 0);
+		hugetlb_return_file(t->inode, 0, LONG_MAX, 1);
+		folio_put(page);
+	}
+	claim_test_refill(pages, n);
+	claim_test_expect_found(test, t, "after truncation");
+}
+
+/* ---- slots that two mappings own after mremap() could not unmap one ---- */
+
+static void claim_twin_round(struct kunit *test, long from, long to,
+			     long then_from, long then_to)
+{
+	struct claim_test *t = test->priv;
+	struct hugetlb_claim claim;
+	struct resv_map *map;
+
+	claim_test_remember(t);
+	map = hugetlb_promise_private(t->inode, TEST_SLOTS);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, map);
+	KUNIT_EXPECT_EQ(test, claim_test_prepare(t, &claim, map), 0);
+	hugetlb_claim_commit(&claim);
+
+	KUNIT_EXPECT_EQ(test, hugetlb_promise_twin(map, 1, 3), 0);
+	KUNIT_EXPECT_EQ(test, hugetlb_promise_twin(map, 0, 2), -ENOMEM);
+	hugetlb_return_private(t->inode, map, from, to);
+	hugetlb_return_private(t->inode, map, then_from, then_to);
+	resv_map_put(map);
+	folio_put(claim.folio);
+	claim_test_expect_found(test, t, "after both owners were closed");
+}
+
+/* Slot 2 is spent, 0, 3 and 4 have one owner. */
+static void claim_twins(struct kunit *test)
+{
+	struct claim_test *t = test->priv;
+	struct resv_map *map;
+
+	claim_twin_round(test, 1, 3, 0, TEST_SLOTS);
+	claim_twin_round(test, 0, TEST_SLOTS, 1, 3);
+
+	map = hugetlb_promise_private(t->inode, TEST_SLOTS);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, map);
+	KUNIT_EXPECT_EQ(test, hugetlb_promise_twin(map, 1, 3), 0);
+	hugetlb_return_private(t->inode, map, 2, 4);
+	KUNIT_EXPECT_EQ(test, t->pool->reserved, TEST_SLOTS - 1);
+	hugetlb_return_private(t->inode, map, 1, 3);
+	KUNIT_EXPECT_EQ(test, t->pool->reserved, TEST_SLOTS - 2);
+	hugetlb_return_private(t->inode, map, 0, 2);
+	hugetlb_return_private(t->inode, map, 4, 5);
+	KUNIT_EXPECT_EQ(test, t->pool->reserved, 0);
+	resv_map_put(map);
+}
+
 static struct kunit_case claim_cases[] = {
 	KUNIT_CASE_PARAM(claim_steps_undone, claim_row_gen_params),
 	KUNIT_CASE(claim_file_round),
@@ -621,6 +772,10 @@ static struct kunit_case claim_cases[] = {
 	KUNIT_CASE(claim_quota_outlives_mount),
 	KUNIT_CASE(claim_adopt_promised),
 	KUNIT_CASE(claim_adopt_unpromised),
+	KUNIT_CASE(claim_adopt_while_owed),
+	KUNIT_CASE(claim_adopt_waits),
+	KUNIT_CASE(claim_adopt_surplus),
+	KUNIT_CASE(claim_twins),
 	{}
 };
 
