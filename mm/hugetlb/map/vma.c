@@ -381,7 +381,8 @@ int hugetlb_vma_attach(struct vm_area_struct *vma, struct inode *inode,
  * @vma: the child's copy, not yet in any tree
  *
  * Promises stay with the parent, and a lock belongs to one VMA only; open()
- * gives the copy of a shared mapping its own.
+ * gives the copy of a shared mapping its own.  What the parent was robbed of
+ * the child never had.
  *
  * Context: mmap_lock of both, for writing.
  */
@@ -389,7 +390,9 @@ void hugetlb_dup_vma_private(struct vm_area_struct *vma)
 {
 	struct hugetlb_vma_lock *lock = hugetlb_vma_lock_of(vma);
 
-	if (!lock || lock->vma != vma)
+	if (!hugetlb_vma_shared(vma))
+		hugetlb_vma_set_word(vma, hugetlb_vma_word(vma) & VMA_ROBBED);
+	else if (!lock || lock->vma != vma)
 		hugetlb_vma_set_word(vma, 0);
 }
 

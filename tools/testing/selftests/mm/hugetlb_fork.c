@@ -178,6 +178,38 @@ TEST_F(fork, dry_pool_owner_writes)
 	munmap(p, POOL * SZ_HUGE);
 }
 
+/*
+ * The page that a child lost must not come back as zeroes in a grandchild, not
+ * even when there are free pages again.
+ */
+TEST_F(fork, dry_pool_grandchild)
+{
+	char *p = map(POOL, MAP_PRIVATE);
+	int status;
+
+	ASSERT_NE(MAP_FAILED, p);
+	touch(p, POOL, 10);
+	if (fork() == 0) {
+		char v;
+
+		await(self->to_child);
+		if (fork() == 0) {
+			if (huge_load(p, &v) || huge_store(p, 1))
+				_exit(1);
+			_exit(huge_load(p + SZ_HUGE, &v) && v == 11 ? 0 : 2);
+		}
+		status = reap();
+		_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 3);
+	}
+	EXPECT_TRUE(huge_store(p, 99));
+	munmap(p + 4 * SZ_HUGE, 4 * SZ_HUGE);
+	EXPECT_EQ(0, huge_set(SZ_HUGE, "nr_hugepages", POOL + 2));
+	tell(self->to_child);
+	EXPECT_EQ(0, reap());
+	munmap(p, 4 * SZ_HUGE);
+	EXPECT_EQ(0, huge_set(SZ_HUGE, "nr_hugepages", POOL));
+}
+
 TEST_F(fork, dry_pool_child_writes)
 {
 	char *p = map(POOL, MAP_PRIVATE);
