@@ -186,9 +186,9 @@ void hugetlb_walk_assert_locked(struct vm_area_struct *vma)
 #endif
 
 /* Without a lock the mapping never shares tables: slower, not wrong. */
-static void hugetlb_vma_lock_create(struct vm_area_struct *vma)
+static void hugetlb_vma_lock_create(struct vm_area_struct *vma, gfp_t gfp)
 {
-	struct hugetlb_vma_lock *lock = kmalloc(sizeof(*lock), GFP_KERNEL);
+	struct hugetlb_vma_lock *lock = kmalloc(sizeof(*lock), gfp);
 
 	if (!lock)
 		return;
@@ -360,7 +360,7 @@ int hugetlb_vma_attach(struct vm_area_struct *vma, struct inode *inode,
 	struct resv_map *map;
 
 	if (hugetlb_vma_shared(vma)) {
-		hugetlb_vma_lock_create(vma);
+		hugetlb_vma_lock_create(vma, GFP_KERNEL);
 		if (!promise || !hugetlb_promise_file(inode, from, to))
 			return 0;
 		hugetlb_vma_lock_destroy(vma);
@@ -479,15 +479,21 @@ static void hugetlb_vma_open_private(struct vm_area_struct *vma)
 		hugetlb_vma_drop_tag(vma, VMA_OWNER);
 }
 
-/* A lock that was copied stays with the VMA it came from. */
+/*
+ * A lock that was copied stays with the VMA it came from.  What is cut in two
+ * may share tables already, which the new half must not use without a lock.
+ */
 static void hugetlb_vma_open_shared(struct vm_area_struct *vma)
 {
 	struct hugetlb_vma_lock *lock = hugetlb_vma_lock_of(vma);
+	gfp_t gfp = GFP_KERNEL;
 
 	if (WARN_ON_ONCE(lock && lock->vma == vma))
 		return;
+	if (lock && hugetlb_vma_other_half(vma))
+		gfp |= __GFP_NOFAIL;
 	hugetlb_vma_set_word(vma, 0);
-	hugetlb_vma_lock_create(vma);
+	hugetlb_vma_lock_create(vma, gfp);
 }
 
 /* A VMA was copied: the second half of a split, a child's, or mremap's. */
