@@ -25,11 +25,17 @@ static void hugetlb_walk_init(struct hugetlb_walk *w,
 	};
 }
 
-/* First address that the table of @addr does not reach, where it is skipped. */
+/*
+ * First address that the table of @addr does not reach, where it is skipped.
+ * No table of huge pages reaches further than a PUD table does: arm64 with five
+ * levels answers for a PGD entry, which is more than one table.
+ */
 static unsigned long hugetlb_walk_table_end(const struct hugetlb_walk *w,
 					    unsigned long addr)
 {
-	return (addr | hugetlb_mask_last_page(w->h)) + w->size;
+	unsigned long mask = hugetlb_mask_last_page(w->h) & (P4D_SIZE - 1);
+
+	return (addr | mask) + w->size;
 }
 
 /**
