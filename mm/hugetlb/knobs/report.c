@@ -139,11 +139,14 @@ void hugetlb_show_meminfo_node(int nid)
  * @m: where to print
  * @mm: the address space
  *
+ * Pages in a table that several processes share count for whoever touched them
+ * first and are taken off whoever unmaps them last, who may have none left.
+ *
  * Context: any.
  */
 void hugetlb_report_usage(struct seq_file *m, struct mm_struct *mm)
 {
-	unsigned long nr = atomic_long_read(&mm->hugetlb_usage);
+	long nr = max(atomic_long_read(&mm->hugetlb_usage), 0L);
 
 	seq_printf(m, "HugetlbPages:\t%8lu kB\n", nr << (PAGE_SHIFT - 10));
 }

@@ -126,13 +126,16 @@ void hugetlb_entry_set(struct hugetlb_walk *w, pte_t entry)
  * @w: the slot, locked
  *
  * For migration entries and markers: their page, if any, was unmapped when they
- * were written, so that there is no rmap, counter or TLB entry to undo.
+ * were written, so that there is no rmap or TLB entry to undo.  But a page on
+ * the move is still counted, since it comes back without being counted again.
  *
  * Context: the slot's page-table lock.
  */
 void hugetlb_entry_clear(struct hugetlb_walk *w)
 {
 	hugetlb_entry_assert_locked(w);
+	if (is_hugetlb_entry_migration(hugetlb_walk_read(w)))
+		hugetlb_entry_count(w, -1);
 	huge_pte_clear(w->mm, w->addr, w->ptep, w->size);
 }
 
@@ -307,6 +310,7 @@ void hugetlb_entry_copy(struct hugetlb_walk *dst, struct hugetlb_walk *src,
 		entry = hugetlb_entry_copy_migration(src, entry, cow);
 		if (!keep_wp)
 			entry = pte_swp_clear_uffd_wp(entry);
+		hugetlb_entry_count(dst, 1);
 		break;
 	case ENTRY_PRESENT:
 		entry = hugetlb_entry_copy_present(src, entry, cow);

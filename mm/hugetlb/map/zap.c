@@ -64,10 +64,9 @@ static struct folio *hugetlb_zap_slot(struct mmu_gather *tlb,
 	case ENTRY_POISON:
 	case ENTRY_MIGRATION:
 	case ENTRY_HWPOISON:
+		hugetlb_entry_clear(w);
 		if (keep_wp && pte_swp_uffd_wp_any(entry))
 			hugetlb_entry_set(w, make_pte_marker(PTE_MARKER_UFFD_WP));
-		else
-			hugetlb_entry_clear(w);
 		break;
 	case ENTRY_NONE:
 		break;
