@@ -46,19 +46,20 @@ static bool hugetlbfs_try_drop_folio(struct inode *inode, struct folio *folio,
  * under way may put back entries that were not there when the range was zapped.
  */
 static void hugetlbfs_drop_folio(struct inode *inode, struct folio *folio,
-				 struct region_spares *spares)
+				 struct region_spares *spares,
+				 zap_flags_t zap_flags)
 {
 	pgoff_t hindex = folio->index >> folio_order(folio);
 
 	guard(mutex)(hugetlbfs_fault_mutex(inode, hindex));
 
 	while (!hugetlbfs_try_drop_folio(inode, folio, spares))
-		hugetlb_zap_folio(inode->i_mapping, folio);
+		hugetlb_zap_folio(inode->i_mapping, folio, zap_flags);
 }
 
 /* Take the folios of base pages [next, last] out of the file. */
 static void hugetlbfs_drop_range(struct inode *inode, pgoff_t next,
-				 pgoff_t last)
+				 pgoff_t last, zap_flags_t zap_flags)
 {
 	struct region_spares spares;
 	struct folio_batch batch;
@@ -69,7 +70,8 @@ static void hugetlbfs_drop_range(struct inode *inode, pgoff_t next,
 	while (filemap_get_folios(&inode->i_data, &next, last, &batch)) {
 		for (i = 0; i < folio_batch_count(&batch); i++) {
 			hugetlbfs_bring_spare(&spares);
-			hugetlbfs_drop_folio(inode, batch.folios[i], &spares);
+			hugetlbfs_drop_folio(inode, batch.folios[i], &spares,
+					     zap_flags);
 		}
 		folio_batch_release(&batch);
 		cond_resched();
@@ -88,7 +90,8 @@ void hugetlbfs_drop_tail(struct inode *inode, long hindex)
 {
 	unsigned int order = huge_page_order(hstate_inode(inode));
 
-	hugetlbfs_drop_range(inode, (pgoff_t)hindex << order, ULONG_MAX);
+	hugetlbfs_drop_range(inode, (pgoff_t)hindex << order, ULONG_MAX,
+			     ZAP_FLAG_DROP_MARKER);
 	hugetlb_return_file(inode, hindex, LONG_MAX, 0);
 }
 
@@ -107,7 +110,7 @@ void hugetlbfs_drop_tail(struct inode *inode, long hindex)
 void hugetlbfs_truncate(struct inode *inode, loff_t size)
 {
 	i_size_write(inode, size);
-	/* Pairs with hugetlb_cache_insert(). */
+	/* Pairs with hugetlb_cache_insert() and hugetlb_fault_cut_off(). */
 	smp_mb();
 	hugetlb_zap_file(inode->i_mapping, size >> PAGE_SHIFT, 0,
 			 ZAP_FLAG_DROP_MARKER);
@@ -142,7 +145,7 @@ static void hugetlbfs_punch_pages(struct inode *inode, pgoff_t start,
 		return;
 
 	hugetlb_zap_file(inode->i_mapping, start, end, 0);
-	hugetlbfs_drop_range(inode, start, end - 1);
+	hugetlbfs_drop_range(inode, start, end - 1, 0);
 }
 
 /* The seals are read under the same lock that adding one takes. */

@@ -126,12 +126,27 @@ static vm_fault_t hugetlb_fault_hand_over(struct hugetlb_fault_ctx *ctx,
 	return 0;
 }
 
+/*
+ * Truncation moved the end of the file since the fault looked, and may have
+ * passed the slot: a page of the file it would find again, but not ours.
+ */
+static bool hugetlb_fault_cut_off(const struct hugetlb_fault_ctx *ctx)
+{
+	if (!ctx->inside)
+		return false;
+	/* The table may be new.  Pairs with hugetlbfs_truncate(). */
+	smp_mb();
+	return hugetlb_fault_beyond_eof(ctx->mapping, ctx->hindex);
+}
+
 /* The slot takes over the reference, unless it changed meanwhile. */
 static bool hugetlb_fault_map(struct hugetlb_fault_ctx *ctx,
 			      struct folio *folio, unsigned int flags)
 {
 	bool same = pte_same(hugetlb_walk_lock(&ctx->walk), ctx->entry);
 
+	if (flags & ENTRY_ANON)
+		same = same && !hugetlb_fault_cut_off(ctx);
 	if (hugetlb_entry_kind(ctx->entry) == ENTRY_UFFD_WP)
 		flags |= ENTRY_WP;
 	if (same)
@@ -325,11 +340,12 @@ static vm_fault_t hugetlb_fault_missing(struct hugetlb_fault_ctx *ctx)
 		return VM_FAULT_SIGBUS;
 	}
 
+	ctx->inside = !hugetlb_fault_beyond_eof(ctx->mapping, ctx->hindex);
 	folio = filemap_lock_hugetlb_folio(hstate_vma(vma), ctx->mapping,
 					   ctx->hindex);
 	if (!IS_ERR(folio))
 		return hugetlb_fault_cached(ctx, folio);
-	if (hugetlb_fault_beyond_eof(ctx->mapping, ctx->hindex))
+	if (!ctx->inside)
 		return VM_FAULT_SIGBUS;
 	if (userfaultfd_missing(vma))
 		return hugetlb_fault_hand_over(ctx, VM_UFFD_MISSING);

@@ -173,6 +173,7 @@ void hugetlb_unshare_range_locked(struct vm_area_struct *vma,
  * @uffd_reason: VM_UFFD_* to hand over once nothing is locked, or 0
  * @busy: folio to wait for once nothing is locked, with a reference, or NULL
  * @early: the promised page is not back in the pool yet
+ * @inside: the file reached that far when the fault looked
  */
 struct hugetlb_fault_ctx {
 	struct hugetlb_walk	walk;
@@ -183,6 +184,7 @@ struct hugetlb_fault_ctx {
 	unsigned long		uffd_reason;
 	struct folio		*busy;
 	bool			early;
+	bool			inside;
 };
 
 vm_fault_t hugetlb_fault_error(struct hugetlb_fault_ctx *ctx, int err);
@@ -199,10 +201,11 @@ vm_fault_t hugetlb_wp(struct hugetlb_fault_ctx *ctx);
 void hugetlb_zap_range(struct vm_area_struct *vma, unsigned long start,
 		       unsigned long end, zap_flags_t zap_flags);
 bool hugetlb_zap_exact(struct vm_area_struct *vma, unsigned long addr,
-		       struct folio *folio);
+		       struct folio *folio, zap_flags_t zap_flags);
 void hugetlb_zap_file(struct address_space *mapping, pgoff_t start,
 		      pgoff_t end, zap_flags_t zap_flags);
-void hugetlb_zap_folio(struct address_space *mapping, struct folio *folio);
+void hugetlb_zap_folio(struct address_space *mapping, struct folio *folio,
+		       zap_flags_t zap_flags);
 
 /* ---- cache.c ---- */
 

@@ -162,7 +162,7 @@ static bool hugetlb_wp_rob_children(struct hugetlb_fault_ctx *ctx,
 		if (vma->vm_flags & VM_MAYSHARE || hugetlb_vma_is_owner(vma))
 			continue;
 		addr = vma->vm_start + ((pgoff - vma->vm_pgoff) << PAGE_SHIFT);
-		if (!hugetlb_zap_exact(vma, addr, folio))
+		if (!hugetlb_zap_exact(vma, addr, folio, 0))
 			continue;
 		hugetlb_vma_set_robbed(vma);
 		robbed = true;

@@ -14,6 +14,9 @@
 #include <linux/userfaultfd_k.h>
 #include <asm/tlb.h>
 
+/* Next to ZAP_FLAG_*: nobody has the VMA lock, the pages keep their units. */
+#define HUGETLB_ZAP_UNLOCKED	((__force zap_flags_t)BIT(31))
+
 /*
  * The owner's last mapping of a page of its own is gone: the page pays for the
  * promise that the slot has again.  A page that somebody pinned, or maps in a
@@ -115,7 +118,8 @@ void __unmap_hugepage_range(struct mmu_gather *tlb, struct vm_area_struct *vma,
 		hugetlb_walk_unlock(&w);
 		if (!folio)
 			continue;
-		hugetlb_zap_restore_promise(&w, folio);
+		if (!(zap_flags & HUGETLB_ZAP_UNLOCKED))
+			hugetlb_zap_restore_promise(&w, folio);
 		tlb_remove_page_size(tlb, &folio->page, w.size);
 	}
 	tlb_end_vma(tlb, vma);
@@ -168,6 +172,7 @@ static bool hugetlb_zap_finds(struct vm_area_struct *vma, unsigned long addr,
  * @vma: a hugetlb mapping
  * @addr: where the page would be, aligned to a huge page
  * @folio: the page
+ * @zap_flags: as for __unmap_hugepage_range()
  *
  * With the page's fault mutex nothing else can come to lie at @addr between the
  * look and the unmapping; a migration that starts there loses its entry.
@@ -177,13 +182,13 @@ static bool hugetlb_zap_finds(struct vm_area_struct *vma, unsigned long addr,
  * Return: true if it was there.
  */
 bool hugetlb_zap_exact(struct vm_area_struct *vma, unsigned long addr,
-		       struct folio *folio)
+		       struct folio *folio, zap_flags_t zap_flags)
 {
 	unsigned long end = addr + folio_size(folio);
 
 	if (!hugetlb_zap_finds(vma, addr, folio))
 		return false;
-	hugetlb_zap_range(vma, addr, end, ZAP_FLAG_DROP_MARKER);
+	hugetlb_zap_range(vma, addr, end, zap_flags);
 	return true;
 }
 
@@ -205,9 +210,11 @@ static void hugetlb_zap_file_vma(struct vm_area_struct *vma, pgoff_t start,
  * @end: where to stop, in base pages, aligned likewise; 0 for the whole rest
  * @zap_flags: as for __unmap_hugepage_range()
  *
- * The quick pass of truncation.  A mapping whose lock is taken is left out:
- * waiting here would turn the lock order around, and hugetlb_zap_folio() finds
- * what stays mapped.
+ * The quick pass of truncation.  A shared mapping whose lock is taken is left
+ * out: waiting here would turn the lock order around, and hugetlb_zap_folio()
+ * finds what stays mapped.  It does not find the pages of a private mapping that
+ * are its own.  So those go without the lock, which such tables can do without,
+ * but not the books: somebody may be about to spend the promise of the slot.
  *
  * Context: takes i_mmap_rwsem.  May sleep.
  */
@@ -219,11 +226,15 @@ void hugetlb_zap_file(struct address_space *mapping, pgoff_t start,
 
 	i_mmap_lock_write(mapping);
 	vma_interval_tree_foreach(vma, &mapping->i_mmap, start, last) {
-		if (!hugetlb_vma_trylock_write(vma))
+		bool locked = hugetlb_vma_trylock_write(vma);
+
+		if (!locked && (vma->vm_flags & VM_MAYSHARE))
 			continue;
 		hugetlb_zap_file_vma(vma, start, end ? end : ULONG_MAX,
-				     zap_flags);
-		hugetlb_vma_unlock_write(vma);
+				     locked ? zap_flags :
+				     zap_flags | HUGETLB_ZAP_UNLOCKED);
+		if (locked)
+			hugetlb_vma_unlock_write(vma);
 	}
 	i_mmap_unlock_write(mapping);
 }
@@ -242,7 +253,8 @@ static unsigned long hugetlb_zap_folio_addr(const struct vm_area_struct *vma,
  * Return: a lock object to wait for, or NULL when all mappings were seen.
  */
 static struct hugetlb_vma_lock *
-hugetlb_zap_folio_pass(struct address_space *mapping, struct folio *folio)
+hugetlb_zap_folio_pass(struct address_space *mapping, struct folio *folio,
+		       zap_flags_t zap_flags)
 {
 	pgoff_t last = folio->index + folio_nr_pages(folio) - 1;
 	struct vm_area_struct *vma;
@@ -253,12 +265,12 @@ hugetlb_zap_folio_pass(struct address_space *mapping, struct folio *folio)
 		if (!hugetlb_zap_finds(vma, addr, folio))
 			continue;
 		if (!(vma->vm_flags & VM_MAYSHARE)) {
-			hugetlb_zap_exact(vma, addr, folio);
+			hugetlb_zap_exact(vma, addr, folio, zap_flags);
 			continue;
 		}
 		if (!hugetlb_vma_trylock_write(vma))
 			return hugetlb_vma_lock_get(vma);
-		hugetlb_zap_exact(vma, addr, folio);
+		hugetlb_zap_exact(vma, addr, folio, zap_flags);
 		hugetlb_vma_unlock_write(vma);
 	}
 	return NULL;
@@ -266,20 +278,22 @@ hugetlb_zap_folio_pass(struct address_space *mapping, struct folio *folio)
 
 /* The mapping may have been split, moved or closed while nothing was held. */
 static void hugetlb_zap_folio_locked(struct hugetlb_vma_lock *lock,
-				     struct folio *folio)
+				     struct folio *folio, zap_flags_t zap_flags)
 {
 	struct vm_area_struct *vma = lock->vma;
 
 	if (!vma || folio->index < vma->vm_pgoff ||
 	    folio->index - vma->vm_pgoff >= vma_pages(vma))
 		return;
-	hugetlb_zap_exact(vma, hugetlb_zap_folio_addr(vma, folio), folio);
+	hugetlb_zap_exact(vma, hugetlb_zap_folio_addr(vma, folio), folio,
+			  zap_flags);
 }
 
 /**
  * hugetlb_zap_folio() - unmap one page of a file from every mapping
  * @mapping: the file's pages
  * @folio: one of them
+ * @zap_flags: as for __unmap_hugepage_range()
  *
  * The VMA lock comes before i_mmap_rwsem, but i_mmap is the way to the VMA: to
  * wait for a lock, keep its object, let go of everything, take both in order
@@ -291,20 +305,21 @@ static void hugetlb_zap_folio_locked(struct hugetlb_vma_lock *lock,
  * Context: fault mutex of the page, not its folio lock; takes VMA locks and
  *	i_mmap_rwsem.  May sleep.
  */
-void hugetlb_zap_folio(struct address_space *mapping, struct folio *folio)
+void hugetlb_zap_folio(struct address_space *mapping, struct folio *folio,
+		       zap_flags_t zap_flags)
 {
 	struct hugetlb_vma_lock *lock;
 
 	for (;;) {
 		i_mmap_lock_write(mapping);
-		lock = hugetlb_zap_folio_pass(mapping, folio);
+		lock = hugetlb_zap_folio_pass(mapping, folio, zap_flags);
 		i_mmap_unlock_write(mapping);
 		if (!lock)
 			return;
 
 		down_write(&lock->rw_sema);
 		i_mmap_lock_write(mapping);
-		hugetlb_zap_folio_locked(lock, folio);
+		hugetlb_zap_folio_locked(lock, folio, zap_flags);
 		i_mmap_unlock_write(mapping);
 		up_write(&lock->rw_sema);
 		hugetlb_vma_lock_put(lock);

@@ -7,8 +7,11 @@
 #include <pthread.h>
 #include <stdint.h>
 #include <linux/falloc.h>
+#include <linux/userfaultfd.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/statfs.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include "../kselftest_harness.h"
 #include "hugetlb_test.h"
@@ -398,6 +401,140 @@ TEST_F_TIMEOUT(file, punch_against_faults, 60)
 {
 	race_run(_metadata, self->fd, MAP_SHARED, 1);
 	race_run(_metadata, self->fd, MAP_PRIVATE, 1);
+}
+
+/* ---- truncation and hole punching of a mapping that is busy elsewhere ---- */
+
+#define PM_UFFD_WP	(1ULL << 57)
+#define PM_PRESENT	(1ULL << 63)
+
+static uint64_t pagemap_word(const char *p)
+{
+	int fd = open("/proc/self/pagemap", O_RDONLY);
+	uint64_t word = 0;
+
+	if (pread(fd, &word, sizeof(word), (uintptr_t)p / getpagesize() *
+		  sizeof(word)) != sizeof(word))
+		word = ~0ULL;
+	close(fd);
+	return word;
+}
+
+/* Keeps the mapping's lock in use, at a page that nobody else looks at. */
+static void *busy_dontneed(void *arg)
+{
+	struct race *r = arg;
+
+	while (!r->stop)
+		madvise(r->p + (r->n - 1) * SZ_HUGE, SZ_HUGE, MADV_DONTNEED);
+	return NULL;
+}
+
+static void *busy_store(void *arg)
+{
+	struct race *r = arg;
+
+	while (!r->stop) {
+		if (!sigsetjmp(race_env, 1))
+			*(volatile char *)(r->p + SZ_HUGE) = 1;
+	}
+	return NULL;
+}
+
+/* A private mapping has pages of its own; they end with the file all the same. */
+static void truncate_private(struct __test_metadata *_metadata, int fd,
+			     void *(*busy)(void *))
+{
+	struct sigaction sa = { .sa_handler = race_bus, .sa_flags = SA_NODEFER };
+	struct race r = { .fd = fd, .n = 4 };
+	int stayed = 0;
+	pthread_t t;
+
+	ASSERT_EQ(0, ftruncate(fd, r.n * SZ_HUGE));
+	r.p = map(r.n, MAP_PRIVATE, fd, 0);
+	ASSERT_NE(MAP_FAILED, r.p);
+	sigaction(SIGBUS, &sa, NULL);
+	pthread_create(&t, NULL, busy, &r);
+	for (int i = 0; i < 300; i++) {
+		r.p[SZ_HUGE] = 1;
+		ASSERT_EQ(0, ftruncate(fd, SZ_HUGE));
+		for (int k = 0; k < 10; k++) {
+			if (pagemap_word(r.p + SZ_HUGE) & PM_PRESENT)
+				stayed++;
+		}
+		ASSERT_EQ(0, ftruncate(fd, r.n * SZ_HUGE));
+	}
+	r.stop = 1;
+	pthread_join(t, NULL);
+	EXPECT_EQ(0, stayed);
+	munmap(r.p, r.n * SZ_HUGE);
+}
+
+TEST_F_TIMEOUT(file, truncate_a_busy_private_mapping, 60)
+{
+	truncate_private(_metadata, self->fd, busy_dontneed);
+	EXPECT_COUNTS(SZ_HUGE, POOL, POOL, 0, 0);
+	truncate_private(_metadata, self->fd, busy_store);
+}
+
+/* Return: a userfaultfd for write protection of [p, p + len), or -1. */
+static int uffd_wp(char *p, size_t len)
+{
+	struct uffdio_api api = {
+		.api = UFFD_API,
+		.features = UFFD_FEATURE_WP_HUGETLBFS_SHMEM,
+	};
+	struct uffdio_register reg = {
+		.range = { .start = (uintptr_t)p, .len = len },
+		.mode = UFFDIO_REGISTER_MODE_WP,
+	};
+	int fd = syscall(__NR_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0 || ioctl(fd, UFFDIO_API, &api) ||
+	    ioctl(fd, UFFDIO_REGISTER, &reg))
+		return -1;
+	return fd;
+}
+
+static int uffd_protect(int fd, char *p, uint64_t mode)
+{
+	struct uffdio_writeprotect wp = {
+		.range = { .start = (uintptr_t)p, .len = SZ_HUGE },
+		.mode = mode,
+	};
+
+	return ioctl(fd, UFFDIO_WRITEPROTECT, &wp);
+}
+
+/* What is protected stays so when its page goes: the user has not unmapped it. */
+TEST_F_TIMEOUT(file, punch_a_busy_protected_mapping, 60)
+{
+	struct race r = { .fd = self->fd, .n = 4 };
+	int uffd, lost = 0;
+	pthread_t t;
+
+	r.p = map(r.n, MAP_SHARED, self->fd, 0);
+	ASSERT_NE(MAP_FAILED, r.p);
+	uffd = uffd_wp(r.p, r.n * SZ_HUGE);
+	if (uffd < 0)
+		SKIP(goto unmap, "no userfaultfd write protection");
+	pthread_create(&t, NULL, busy_dontneed, &r);
+	for (int i = 0; i < 300; i++) {
+		r.p[0] = 1;
+		ASSERT_EQ(0, uffd_protect(uffd, r.p, UFFDIO_WRITEPROTECT_MODE_WP));
+		ASSERT_EQ(0, fallocate(self->fd, FALLOC_FL_PUNCH_HOLE |
+				       FALLOC_FL_KEEP_SIZE, 0, SZ_HUGE));
+		if ((pagemap_word(r.p) & (PM_UFFD_WP | PM_PRESENT)) !=
+		    PM_UFFD_WP)
+			lost++;
+		ASSERT_EQ(0, uffd_protect(uffd, r.p, 0));
+	}
+	r.stop = 1;
+	pthread_join(t, NULL);
+	EXPECT_EQ(0, lost);
+	close(uffd);
+unmap:
+	munmap(r.p, r.n * SZ_HUGE);
 }
 
 TEST_F_TIMEOUT(file, remove_and_fallocate_against_faults, 60)
