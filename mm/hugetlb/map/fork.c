@@ -167,6 +167,9 @@ static int hugetlb_fork_private(struct vm_area_struct *dst_vma,
 
 	raw_write_seqcount_end(&mm->write_protect_seq);
 	mmu_notifier_invalidate_range_end(&range);
+
+	/* A page that an owner took away meanwhile has left no other trace. */
+	hugetlb_vma_pass_robbed(src_vma, dst_vma);
 	return err;
 }
 

@@ -148,6 +148,14 @@ void hugetlb_vma_unlock_write_detach(struct vm_area_struct *vma);
 struct hugetlb_vma_lock *hugetlb_vma_lock_get(struct vm_area_struct *vma);
 void hugetlb_vma_lock_put(struct hugetlb_vma_lock *lock);
 
+/* Where pages go from @vma to @copy, which may be older than the robbery. */
+static inline void hugetlb_vma_pass_robbed(struct vm_area_struct *vma,
+					   struct vm_area_struct *copy)
+{
+	if (hugetlb_vma_is_robbed(vma))
+		hugetlb_vma_set_robbed(copy);
+}
+
 /* ---- share.c: one PMD table for many processes ---- */
 
 /* Tables of other levels keep something else where PMD tables count users. */
@@ -200,8 +208,8 @@ vm_fault_t hugetlb_wp(struct hugetlb_fault_ctx *ctx);
 
 void hugetlb_zap_range(struct vm_area_struct *vma, unsigned long start,
 		       unsigned long end, zap_flags_t zap_flags);
-bool hugetlb_zap_exact(struct vm_area_struct *vma, unsigned long addr,
-		       struct folio *folio, zap_flags_t zap_flags);
+bool hugetlb_zap_finds(struct vm_area_struct *vma, unsigned long addr,
+		       struct folio *folio);
 void hugetlb_zap_file(struct address_space *mapping, pgoff_t start,
 		      pgoff_t end, zap_flags_t zap_flags);
 void hugetlb_zap_folio(struct address_space *mapping, struct folio *folio,

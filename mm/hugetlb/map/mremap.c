@@ -142,6 +142,7 @@ static void hugetlb_move_locked(struct mmu_gather *tlb,
 		anon_vma_lock_write(anon_vma);
 
 	hugetlb_move_range(tlb, move);
+	hugetlb_vma_pass_robbed(move->vma, move->new_vma);
 	tlb_flush_mmu_tlbonly(tlb);
 	huge_pmd_unshare_flush(tlb, move->vma);
 

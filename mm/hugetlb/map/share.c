@@ -340,12 +340,30 @@ void hugetlb_unshare_all_pmds(struct vm_area_struct *vma)
 			      ALIGN_DOWN(vma->vm_end, PUD_SIZE));
 }
 
+/* The new half is in i_mmap already. */
+static void hugetlb_split_robbed(struct vm_area_struct *vma)
+{
+	struct rb_root_cached *maps = &vma->vm_file->f_mapping->i_mmap;
+	pgoff_t last = vma->vm_pgoff + vma_pages(vma) - 1;
+	struct vm_area_struct *half;
+
+	if (!hugetlb_vma_is_robbed(vma))
+		return;
+	vma_interval_tree_foreach(half, maps, vma->vm_pgoff, last) {
+		if (half->vm_mm == vma->vm_mm &&
+		    half->vm_start >= vma->vm_start &&
+		    half->vm_end <= vma->vm_end)
+			hugetlb_vma_pass_robbed(vma, half);
+	}
+}
+
 /**
  * hugetlb_split() - a mapping is about to be cut in two
  * @vma: a hugetlb mapping, still whole
  * @addr: where
  *
- * Neither half may share the table that the cut goes through.
+ * Neither half may share the table that the cut goes through, and both are
+ * robbed of what the whole was.
  *
  * Context: mmap_lock and i_mmap_rwsem for writing, @vma write-locked: only
  * hardware and GUP-fast still look at the tables.
@@ -357,6 +375,7 @@ void hugetlb_split(struct vm_area_struct *vma, unsigned long addr)
 	vma_assert_write_locked(vma);
 	i_mmap_assert_write_locked(vma->vm_file->f_mapping);
 
+	hugetlb_split_robbed(vma);
 	if (start == addr || start < vma->vm_start ||
 	    start + PUD_SIZE > vma->vm_end)
 		return;

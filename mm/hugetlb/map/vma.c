@@ -320,7 +320,8 @@ bool hugetlb_vma_has_lock(struct vm_area_struct *vma)
  * The child must never see a zeroed page where its data was: from now on a
  * missing page is an error.
  *
- * Context: i_mmap_rwsem for writing, fault mutex of the page.
+ * Context: i_mmap_rwsem for writing, fault mutex of the page; before the page is
+ *	unmapped, so that who copies tables finds the page or the mark.
  */
 void hugetlb_vma_set_robbed(struct vm_area_struct *vma)
 {

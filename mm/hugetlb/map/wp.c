@@ -162,9 +162,10 @@ static bool hugetlb_wp_rob_children(struct hugetlb_fault_ctx *ctx,
 		if (vma->vm_flags & VM_MAYSHARE || hugetlb_vma_is_owner(vma))
 			continue;
 		addr = vma->vm_start + ((pgoff - vma->vm_pgoff) << PAGE_SHIFT);
-		if (!hugetlb_zap_exact(vma, addr, folio, 0))
+		if (!hugetlb_zap_finds(vma, addr, folio))
 			continue;
 		hugetlb_vma_set_robbed(vma);
+		hugetlb_zap_range(vma, addr, addr + ctx->walk.size, 0);
 		robbed = true;
 	}
 	i_mmap_unlock_write(mapping);

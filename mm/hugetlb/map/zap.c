@@ -154,8 +154,18 @@ void hugetlb_zap_range(struct vm_area_struct *vma, unsigned long start,
 	tlb_finish_mmu(&tlb);
 }
 
-static bool hugetlb_zap_finds(struct vm_area_struct *vma, unsigned long addr,
-			      struct folio *folio)
+/**
+ * hugetlb_zap_finds() - does a mapping have a page where it would be?
+ * @vma: a hugetlb mapping
+ * @addr: where the page would be, aligned to a huge page
+ * @folio: the page
+ *
+ * Context: i_mmap_rwsem.  With the fault mutex of the page for writing nothing
+ *	else can come to lie at @addr, but migration takes it away and back.
+ * Return: true if it is there.
+ */
+bool hugetlb_zap_finds(struct vm_area_struct *vma, unsigned long addr,
+		       struct folio *folio)
 {
 	struct hugetlb_walk w;
 	pte_t entry;
@@ -167,29 +177,13 @@ static bool hugetlb_zap_finds(struct vm_area_struct *vma, unsigned long addr,
 	       hugetlb_entry_folio(entry) == folio;
 }
 
-/**
- * hugetlb_zap_exact() - unmap one page from one mapping, if it is there
- * @vma: a hugetlb mapping
- * @addr: where the page would be, aligned to a huge page
- * @folio: the page
- * @zap_flags: as for __unmap_hugepage_range()
- *
- * With the page's fault mutex nothing else can come to lie at @addr between the
- * look and the unmapping; a migration that starts there loses its entry.
- *
- * Context: fault mutex of the page, i_mmap_rwsem for writing; a shared mapping
- *	also its VMA lock for writing.  May sleep.
- * Return: true if it was there.
- */
-bool hugetlb_zap_exact(struct vm_area_struct *vma, unsigned long addr,
-		       struct folio *folio, zap_flags_t zap_flags)
+/* A migration that starts between the look and the unmapping loses its entry. */
+static void hugetlb_zap_exact(struct vm_area_struct *vma, unsigned long addr,
+			      struct folio *folio, zap_flags_t zap_flags)
 {
-	unsigned long end = addr + folio_size(folio);
-
-	if (!hugetlb_zap_finds(vma, addr, folio))
-		return false;
-	hugetlb_zap_range(vma, addr, end, zap_flags);
-	return true;
+	if (hugetlb_zap_finds(vma, addr, folio))
+		hugetlb_zap_range(vma, addr, addr + folio_size(folio),
+				  zap_flags);
 }
 
 /* Addresses at which a mapping shows base pages [start, end) of its file. */
