@@ -5,6 +5,8 @@ ARCH  ?= $(shell uname -m | sed 's/aarch64/arm64/')
 DEBUG ?=
 STOCK ?=
 ONLY  ?=
+VERIFY ?=
+PROFILE ?=
 
 flavour = $(if $(filter-out 0,$(DEBUG)),debug)
 stock   = $(if $(filter-out 0,$(STOCK)),stock)
@@ -17,6 +19,7 @@ help:
 	@echo '  make shell    the same guest, a shell in it'
 	@echo '  make test     userland tests, both architectures, a debug kernel; ONLY=regex picks runs'
 	@echo '  make test-full  make test and the rest: debug on arm64, stress, config matrix'
+	@echo '  make bench    instructions of huge page paths, ours and stock; VERIFY=1 runs all twice'
 	@echo '  make check    style and shape gates, userland tests (minutes)'
 	@echo '  make tree     base + patches + our files in build/tree'
 	@echo '  make kernel   one kernel; STOCK=1 builds the unpatched base'
@@ -43,6 +46,10 @@ test-full: build
 	@scripts/test full $(if $(ONLY),only='$(ONLY)')
 	@scripts/matrix
 
+bench: build
+	@scripts/bench $(if $(filter-out 0,$(VERIFY)),verify) $(if $(ONLY),only='$(ONLY)') \
+		$(if $(PROFILE),profile='$(PROFILE)')
+
 check: build
 	@scripts/check
 
@@ -58,5 +65,5 @@ series: build
 clean:
 	rm -rf build
 
-.PHONY: help build run shell test test-full check tree kernel series clean
+.PHONY: help build run shell test test-full bench check tree kernel series clean
 .DEFAULT_GOAL := help
