@@ -4,7 +4,7 @@
  *
  * Knows which pages a child may share and which it needs a copy of; what an
  * entry of each kind becomes is in entry.c.  Promises stay with the parent.
- * Locks: mmap_lock of both mms for writing; H4 of a shared parent; H8 of both.
+ * Locks: mmap_lock of both mms for writing; H4 of both if shared; H8 of both.
  */
 
 #include "map.h"
@@ -181,7 +181,7 @@ static int hugetlb_fork_private(struct vm_area_struct *dst_vma,
  * @src_vma: the parent's
  *
  * Context: mmap_lock of both for writing; the child is not yet running.  Takes
- *	the VMA lock of a shared mapping.  May sleep.
+ *	the VMA locks of shared mappings.  May sleep.
  * Return: 0; -ENOMEM or -ENOSPC without a table or a page, -EHWPOISON when a
  *	page could not be read, -EINTR when the task is killed while it waits
  *	for one.  What was copied so far is the child's to unmap.
@@ -190,13 +190,16 @@ int copy_hugetlb_page_range(struct mm_struct *dst, struct mm_struct *src,
 			    struct vm_area_struct *dst_vma,
 			    struct vm_area_struct *src_vma)
 {
+	struct hugetlb_vma_lock *lock;
 	int err;
 
 	if (is_cow_mapping(src_vma->vm_flags))
 		return hugetlb_fork_private(dst_vma, src_vma);
 
 	hugetlb_vma_lock_read(src_vma);
+	lock = hugetlb_vma_lock_read_copy(dst_vma);
 	err = hugetlb_fork_range(dst_vma, src_vma, false);
+	hugetlb_vma_unlock_read_copy(lock);
 	hugetlb_vma_unlock_read(src_vma);
 	return err;
 }

@@ -148,6 +148,30 @@ void hugetlb_vma_unlock_write_detach(struct vm_area_struct *vma);
 struct hugetlb_vma_lock *hugetlb_vma_lock_get(struct vm_area_struct *vma);
 void hugetlb_vma_lock_put(struct hugetlb_vma_lock *lock);
 
+/*
+ * Keep the tables of a VMA that was just copied.  Its task does not run, or does
+ * not know the address, but others find it in i_mmap, may share its tables, and
+ * then take them away.  The copy of a private mapping has no lock of its own.
+ */
+static inline struct hugetlb_vma_lock *
+hugetlb_vma_lock_read_copy(struct vm_area_struct *vma)
+{
+	struct hugetlb_vma_lock *lock = hugetlb_vma_lock_get(vma);
+
+	/* Inside the lock of the original. */
+	if (lock)
+		down_read_nested(&lock->rw_sema, SINGLE_DEPTH_NESTING);
+	return lock;
+}
+
+static inline void hugetlb_vma_unlock_read_copy(struct hugetlb_vma_lock *lock)
+{
+	if (!lock)
+		return;
+	up_read(&lock->rw_sema);
+	hugetlb_vma_lock_put(lock);
+}
+
 /* Where pages go from @vma to @copy, which may be older than the robbery. */
 static inline void hugetlb_vma_pass_robbed(struct vm_area_struct *vma,
 					   struct vm_area_struct *copy)

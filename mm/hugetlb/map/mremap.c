@@ -34,16 +34,21 @@ struct hugetlb_move {
  */
 static bool hugetlb_move_build(const struct hugetlb_move *move)
 {
+	struct hugetlb_vma_lock *lock;
 	struct hugetlb_walk src, dst;
+	bool built = true;
 
+	lock = hugetlb_vma_lock_read_copy(move->new_vma);
 	for_each_hugetlb_entry(&src, move->vma, move->start, move->end) {
 		if (huge_pte_none(hugetlb_walk_read(&src)))
 			continue;
-		if (!hugetlb_walk_build(&dst, move->new_vma,
-					src.addr + move->offset))
-			return false;
+		built = hugetlb_walk_build(&dst, move->new_vma,
+					   src.addr + move->offset);
+		if (!built)
+			break;
 	}
-	return true;
+	hugetlb_vma_unlock_read_copy(lock);
+	return built;
 }
 
 /* i_mmap_rwsem keeps others from joining the table and from leaving it. */

@@ -210,7 +210,7 @@ static void hugetlb_vma_lock_release(struct kref *refs)
  *
  * The VMA may be gone when the wait is over; lock->vma tells.
  *
- * Context: i_mmap_rwsem, which keeps @vma.
+ * Context: any that keeps @vma, such as i_mmap_rwsem.
  * Return: the object, to be given back with hugetlb_vma_lock_put(); NULL for a
  * private mapping, whose tables nobody else shares, so that i_mmap_rwsem is
  * enough to unmap a page of the file from it.
