@@ -127,16 +127,22 @@ static vm_fault_t hugetlb_fault_hand_over(struct hugetlb_fault_ctx *ctx,
 }
 
 /*
- * Truncation moved the end of the file since the fault looked, and may have
- * passed the slot: a page of the file it would find again, but not ours.
+ * Truncation may have passed the slot since the fault looked at the file: a page
+ * of the file it would find again, but not ours.
  */
 static bool hugetlb_fault_cut_off(const struct hugetlb_fault_ctx *ctx)
 {
-	if (!ctx->inside)
-		return false;
 	/* The table may be new.  Pairs with hugetlbfs_truncate(). */
 	smp_mb();
-	return hugetlb_fault_beyond_eof(ctx->mapping, ctx->hindex);
+	if (ctx->inside)
+		return hugetlb_fault_beyond_eof(ctx->mapping, ctx->hindex);
+
+	/* What fallocate() left beyond the end may be copied while it stays. */
+	if (inode_is_locked(ctx->mapping->host))
+		return true;
+	/* Pairs with inode_unlock(). */
+	smp_rmb();
+	return READ_ONCE(ctx->from->mapping) != ctx->mapping;
 }
 
 /* The slot takes over the reference, unless it changed meanwhile. */
@@ -203,6 +209,7 @@ static vm_fault_t hugetlb_fault_anon(struct hugetlb_fault_ctx *ctx,
 
 	if (ctx->vmf->flags & FAULT_FLAG_WRITE)
 		flags |= ENTRY_WRITE;
+	ctx->from = from;
 	err = hugetlb_fault_fill(ctx, claim.folio, from);
 	if (!err && !hugetlb_fault_map(ctx, claim.folio, flags))
 		err = -EAGAIN;

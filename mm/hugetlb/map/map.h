@@ -206,6 +206,7 @@ void hugetlb_unshare_range_locked(struct vm_area_struct *vma,
  * @busy: folio to wait for once nothing is locked, with a reference, or NULL
  * @early: the promised page is not back in the pool yet
  * @inside: the file reached that far when the fault looked
+ * @from: page of the file that a page of the mapping's own is a copy of, or NULL
  */
 struct hugetlb_fault_ctx {
 	struct hugetlb_walk	walk;
@@ -217,6 +218,7 @@ struct hugetlb_fault_ctx {
 	struct folio		*busy;
 	bool			early;
 	bool			inside;
+	struct folio		*from;
 };
 
 vm_fault_t hugetlb_fault_error(struct hugetlb_fault_ctx *ctx, int err);

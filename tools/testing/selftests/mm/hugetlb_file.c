@@ -456,6 +456,9 @@ static void truncate_private(struct __test_metadata *_metadata, int fd,
 	sigaction(SIGBUS, &sa, NULL);
 	pthread_create(&t, NULL, busy, &r);
 	for (int i = 0; i < 300; i++) {
+		/* every other time the file has a page to be copied */
+		if (i % 2)
+			ASSERT_EQ(0, fallocate(fd, 0, SZ_HUGE, SZ_HUGE));
 		r.p[SZ_HUGE] = 1;
 		ASSERT_EQ(0, ftruncate(fd, SZ_HUGE));
 		for (int k = 0; k < 10; k++) {
@@ -468,6 +471,23 @@ static void truncate_private(struct __test_metadata *_metadata, int fd,
 	pthread_join(t, NULL);
 	EXPECT_EQ(0, stayed);
 	munmap(r.p, r.n * SZ_HUGE);
+}
+
+/* Pages that fallocate() left beyond the end can be mapped, and copied. */
+TEST_F(file, private_copy_beyond_the_end)
+{
+	char *p;
+
+	ASSERT_EQ(0, fallocate(self->fd, FALLOC_FL_KEEP_SIZE, 0, 2 * SZ_HUGE));
+	p = mmap(NULL, 2 * SZ_HUGE, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_NORESERVE, self->fd, 0);
+	ASSERT_NE(MAP_FAILED, p);
+	ASSERT_EQ(0, ftruncate(self->fd, 0));
+	ASSERT_EQ(0, fallocate(self->fd, FALLOC_FL_KEEP_SIZE, 0, SZ_HUGE));
+	EXPECT_TRUE(huge_store(p, 1));
+	EXPECT_EQ(1, p[0]);
+	EXPECT_FALSE(huge_store(p + SZ_HUGE, 1));
+	munmap(p, 2 * SZ_HUGE);
 }
 
 TEST_F_TIMEOUT(file, truncate_a_busy_private_mapping, 60)
