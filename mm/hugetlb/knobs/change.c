@@ -48,6 +48,20 @@ int knob_parse_size(const char *text, unsigned long *bytes)
 	return *text && strcmp(text, "\n") ? -EINVAL : 0;
 }
 
+/*
+ * A page that could not be unmade for lack of memory is surplus since then, and
+ * nothing else may come along that trims it: this is a good moment.
+ */
+static int knob_resize_nodes(struct hugetlb_pool *pool, int nid,
+			     unsigned long n, const nodemask_t *nodes)
+{
+	int err = hugetlb_pool_resize(pool, n, nid, nodes);
+
+	if (!err)
+		hugetlb_surplus_trim(pool);
+	return err;
+}
+
 /**
  * knob_resize() - set the persistent size
  * @pool: the pool
@@ -61,7 +75,7 @@ int knob_resize(struct hugetlb_pool *pool, int nid, unsigned long n)
 {
 	nodemask_t one;
 
-	return hugetlb_pool_resize(pool, n, nid, knob_nodes(nid, &one));
+	return knob_resize_nodes(pool, nid, n, knob_nodes(nid, &one));
 }
 
 /**
@@ -79,7 +93,7 @@ int knob_resize_mempolicy(struct hugetlb_pool *pool, int nid, unsigned long n)
 
 	if (!init_nodemask_of_mempolicy(&nodes))
 		return knob_resize(pool, nid, n);
-	return hugetlb_pool_resize(pool, n, nid, &nodes);
+	return knob_resize_nodes(pool, nid, n, &nodes);
 }
 
 /**
