@@ -186,6 +186,100 @@ TEST_F(resv, mremap_moves_the_promise)
 	}
 }
 
+/* ---- mremap() of a part that cannot unmap what it moved ---- */
+
+/* The nth allocation of this task fails, none for 0; 0, or an errno. */
+static int fail_nth(int nth)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%d", nth);
+	return file_write("/proc/self/fail-nth", text);
+}
+
+static bool fail_is_left(void)
+{
+	char c = '0';
+	int fd = open("/proc/self/fail-nth", O_RDONLY);
+
+	if (fd < 0 || read(fd, &c, 1) != 1)
+		c = '0';
+	close(fd);
+	return c != '0';
+}
+
+static bool fail_possible(void)
+{
+	static const char * const attr[][2] = {
+		{ "failslab/ignore-gfp-wait", "N" },
+		{ "failslab/verbose", "0" },
+		{ "fail_page_alloc/ignore-gfp-wait", "N" },
+		{ "fail_page_alloc/min-order", "0" },
+		{ "fail_page_alloc/verbose", "0" },
+	};
+	char path[96];
+
+	for (size_t i = 0; i < ARRAY_SIZE(attr); i++) {
+		snprintf(path, sizeof(path), "/sys/kernel/debug/%s", attr[i][0]);
+		if (file_write(path, attr[i][1]))
+			return false;
+	}
+	return !fail_nth(0);
+}
+
+/* Return: whether the failure was met. */
+static int twin_child(int nth, bool at_once)
+{
+	char *area = mmap(NULL, 8 * SZ_HUGE, PROT_NONE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *p = (char *)(((uintptr_t)area + SZ_HUGE - 1) & ~(SZ_HUGE - 1));
+	char *q = p + 4 * SZ_HUGE;
+	bool met;
+
+	if (mmap(p, 4 * SZ_HUGE, PROT_READ | PROT_WRITE, MAP_PRIVATE |
+		 MAP_ANONYMOUS | MAP_HUGETLB | MAP_FIXED, -1, 0) != p)
+		return 2;
+	p[0] = 1;
+	p[SZ_HUGE] = 1;
+	munmap(q, 3 * SZ_HUGE);
+	if (fail_nth(nth))
+		return 3;
+	mremap(p + SZ_HUGE, 2 * SZ_HUGE, 2 * SZ_HUGE,
+	       MREMAP_MAYMOVE | MREMAP_FIXED, q);
+	met = !fail_is_left();
+	fail_nth(0);
+	p[3 * SZ_HUGE] = 1;
+	/* Both mappings end together, as they do at exit. */
+	if (at_once)
+		munmap(area, 8 * SZ_HUGE);
+	return !met;
+}
+
+static void twin_round(struct __test_metadata *_metadata, bool at_once)
+{
+	char *other = map_anon(3, MAP_PRIVATE);
+	int status = 0;
+
+	ASSERT_NE(MAP_FAILED, other);
+	for (int nth = 1; !status && nth < 200; nth++) {
+		if (fork() == 0)
+			_exit(twin_child(nth, at_once));
+		wait(&status);
+		/* what is returned twice was somebody else's */
+		EXPECT_COUNTS(SZ_HUGE, POOL, POOL, 3, 0);
+	}
+	EXPECT_EQ(1, WEXITSTATUS(status));
+	munmap(other, 3 * SZ_HUGE);
+}
+
+TEST_F_TIMEOUT(resv, mremap_without_memory, 120)
+{
+	if (!fail_possible())
+		SKIP(return, "no fault injection");
+	twin_round(_metadata, false);
+	twin_round(_metadata, true);
+}
+
 TEST_F(resv, mremap_shrinks)
 {
 	char *p = map_anon(4, MAP_PRIVATE);
