@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Which ranges of a window to try, from what a scan found in it.  Pure: also
+ * built as a user program, tools/testing/hugepage.
+ */
+#ifndef _MM_KHUGEPAGED_CANDIDATES_H
+#define _MM_KHUGEPAGED_CANDIDATES_H
+
+#include <linux/bitmap.h>
+#include <linux/types.h>
+
+#include "result.h"
+
+#ifndef COLLAPSE_MAX_SLOTS
+#define COLLAPSE_MAX_SLOTS	MAX_PTRS_PER_PTE
+#endif
+
+/* How many of the pages under a PMD may be of a kind; scaled to the order. */
+struct collapse_limits {
+	unsigned int	max_none;
+	unsigned int	max_swap;
+	unsigned int	max_shared;
+};
+
+/*
+ * What a scan found, a bit for each base page.  A slot without any bit is
+ * empty, or filled by khugepaged before and not touched since: it counts
+ * against max_none.
+ */
+struct collapse_map {
+	unsigned int	order;		/* the window has 1 << order slots */
+	DECLARE_BITMAP(present, COLLAPSE_MAX_SLOTS);
+	DECLARE_BITMAP(swapped, COLLAPSE_MAX_SLOTS);
+	DECLARE_BITMAP(shared, COLLAPSE_MAX_SLOTS);
+	DECLARE_BITMAP(writable, COLLAPSE_MAX_SLOTS);
+	DECLARE_BITMAP(young, COLLAPSE_MAX_SLOTS);
+	DECLARE_BITMAP(blocked, COLLAPSE_MAX_SLOTS);
+	/* at its first slot: order of a folio that is mapped whole, aligned */
+	u8		held[COLLAPSE_MAX_SLOTS];
+};
+
+/* A walk over the ranges of a window, largest first, halves on a miss. */
+struct collapse_candidates {
+	const struct collapse_map *map;
+	const struct collapse_limits *limits;
+	unsigned long	orders;
+	unsigned int	offset;		/* of the range to try */
+	unsigned int	order;
+};
+
+void collapse_candidates_start(struct collapse_candidates *it,
+			       const struct collapse_map *map,
+			       const struct collapse_limits *limits,
+			       unsigned long orders);
+bool collapse_candidates_next(struct collapse_candidates *it);
+void collapse_candidates_done(struct collapse_candidates *it);
+void collapse_candidates_halve(struct collapse_candidates *it);
+
+enum scan_result collapse_judge(const struct collapse_map *map,
+				const struct collapse_limits *limits,
+				unsigned int offset, unsigned int order);
+unsigned int collapse_scale(unsigned int limit, unsigned int window_order,
+			    unsigned int order);
+
+#endif /* _MM_KHUGEPAGED_CANDIDATES_H */
