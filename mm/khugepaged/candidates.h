@@ -7,13 +7,12 @@
 #define _MM_KHUGEPAGED_CANDIDATES_H
 
 #include <linux/bitmap.h>
+#include <linux/pgtable.h>
 #include <linux/types.h>
 
 #include "result.h"
 
-#ifndef COLLAPSE_MAX_SLOTS
 #define COLLAPSE_MAX_SLOTS	MAX_PTRS_PER_PTE
-#endif
 
 /* How many of the pages under a PMD may be of a kind; scaled to the order. */
 struct collapse_limits {
@@ -23,9 +22,9 @@ struct collapse_limits {
 };
 
 /*
- * What a scan found, a bit for each base page.  A slot without any bit is
- * empty, or filled by khugepaged before and not touched since: it counts
- * against max_none.
+ * What a scan found, a bit for each base page.  A slot is present, swapped, or
+ * neither: empty, or filled by khugepaged before and not touched since; then it
+ * counts against max_none.
  */
 struct collapse_map {
 	unsigned int	order;		/* the window has 1 << order slots */
@@ -39,13 +38,25 @@ struct collapse_map {
 	u8		held[COLLAPSE_MAX_SLOTS];
 };
 
-/* A walk over the ranges of a window, largest first, halves on a miss. */
+/**
+ * struct collapse_candidates - a walk over the ranges of a window
+ * @map: of the window
+ * @limits: of khugepaged; NULL: nothing is too much
+ * @orders: of ranges to visit, a bit for each
+ * @offset: of the range to judge next, then of the judged one; in slots
+ * @order: of that range
+ * @verdict: SCAN_SUCCEED: worth a try
+ *
+ * Largest ranges first, and after a miss the halves of it, down to the next
+ * enabled order; in the order of addresses otherwise.
+ */
 struct collapse_candidates {
 	const struct collapse_map *map;
 	const struct collapse_limits *limits;
 	unsigned long	orders;
-	unsigned int	offset;		/* of the range to try */
+	unsigned int	offset;
 	unsigned int	order;
+	enum scan_result verdict;
 };
 
 void collapse_candidates_start(struct collapse_candidates *it,
@@ -54,7 +65,8 @@ void collapse_candidates_start(struct collapse_candidates *it,
 			       unsigned long orders);
 bool collapse_candidates_next(struct collapse_candidates *it);
 void collapse_candidates_done(struct collapse_candidates *it);
-void collapse_candidates_halve(struct collapse_candidates *it);
+bool collapse_candidates_halve(struct collapse_candidates *it);
+void collapse_candidates_forbid(struct collapse_candidates *it);
 
 enum scan_result collapse_judge(const struct collapse_map *map,
 				const struct collapse_limits *limits,

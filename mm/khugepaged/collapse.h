@@ -63,6 +63,7 @@ struct collapse {
 	nodemask_t		alloc_nmask;
 
 	/* ---- the range being tried ---- */
+	struct collapse_candidates candidates;
 	unsigned int		offset;	/* in base pages from @window */
 	unsigned int		order;
 	struct folio		*folio;	/* from prepare until it is installed */
@@ -85,21 +86,18 @@ static inline bool collapse_is_khugepaged(const struct collapse *c)
 	return c->limits;
 }
 
-/* ---- knobs.c: what an administrator may change ---- */
-extern struct collapse_limits khugepaged_limits;
+/* ---- knobs.c: what an administrator may change; READ_ONCE() ---- */
 extern unsigned int khugepaged_pages_to_scan;
 extern unsigned int khugepaged_scan_sleep_millisecs;
 extern unsigned int khugepaged_alloc_sleep_millisecs;
 extern unsigned int khugepaged_pages_collapsed;
 extern unsigned int khugepaged_full_scans;
+void khugepaged_get_limits(struct collapse_limits *limits);
+void knobs_init(void);
 
 /* ---- stats.c: every outcome and every limit, counted in one place ---- */
 void collapse_count_result(enum scan_result result);
 void collapse_count_exceeded(enum scan_result result, unsigned int order);
-
-/* ---- result.c ---- */
-int collapse_errno(enum scan_result result);
-bool collapse_goes_on(enum scan_result result);
 
 /* ---- registry.c: which address spaces to look at ---- */
 struct mm_struct *registry_current(unsigned long *address);
@@ -114,12 +112,19 @@ void registry_destroy(void);
 bool khugepaged_wanted(void);
 void khugepaged_wake(void);
 
-/* ---- scan.c: one address space from the cursor on ---- */
+/*
+ * ---- scan.c: one address space from the cursor on ----
+ *
+ * The trace events of a scan, mm_khugepaged_scan_pmd and _file, and the counters
+ * of results and of limits are scan.c's, when the attempt is over; not those of
+ * who scans or collapses.
+ */
 unsigned int khugepaged_scan_mm(struct collapse *c, unsigned int budget,
 				enum scan_result *result);
-enum scan_result collapse_window(struct collapse *c);
 void collapse_window_start(struct collapse *c, struct vm_area_struct *vma,
 			   unsigned long window);
+enum scan_result collapse_window_scan(struct collapse *c);
+enum scan_result collapse_window(struct collapse *c);
 
 /* ---- check.c: may this page be collapsed, and what does it count as? ---- */
 enum collapse_page {

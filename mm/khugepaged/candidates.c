@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Candidates: the ranges of a window, largest first, and whether each is worth
+ * a try.
+ *
+ * Knows the map of a scan and the limits; knows neither page tables nor locks.
+ * Pure: also built as a user program, tools/testing/hugepage.
+ */
+#include <linux/bitops.h>
+#include <linux/mmdebug.h>
+
+#include "candidates.h"
+
+/* Bits set in a range.  It is aligned: one word, or whole words. */
+static unsigned int slots_count(const unsigned long *bits, unsigned int offset,
+				unsigned int order)
+{
+	const unsigned long *word = bits + offset / BITS_PER_LONG;
+	unsigned int nr = 1U << order;
+
+	if (nr >= BITS_PER_LONG)
+		return bitmap_weight(word, nr);
+	return hweight_long((*word >> offset % BITS_PER_LONG) &
+			    BITMAP_LAST_WORD_MASK(nr));
+}
+
+/* Is a folio of at least this order mapped whole over the range? */
+static bool slots_held(const struct collapse_map *map, unsigned int offset,
+		       unsigned int order)
+{
+	unsigned int size;
+
+	for (size = order; size <= map->order; size++) {
+		if (size && map->held[round_down(offset, 1U << size)] == size)
+			return true;
+	}
+	return false;
+}
+
+/**
+ * collapse_scale() - a limit for part of a window
+ * @limit: for all pages under a PMD
+ * @window_order: of these
+ * @order: of the part
+ *
+ * A limit of all but one page means just that for every order.
+ *
+ * Context: any.
+ * Return: how many pages of the part may be of the kind.
+ */
+unsigned int collapse_scale(unsigned int limit, unsigned int window_order,
+			    unsigned int order)
+{
+	return limit >> (window_order - order);
+}
+
+static enum scan_result slots_exceed(const struct collapse_map *map,
+				     const struct collapse_limits *limits,
+				     unsigned int offset, unsigned int order)
+{
+	unsigned int swapped = slots_count(map->swapped, offset, order);
+	unsigned int used = slots_count(map->present, offset, order) + swapped;
+	unsigned int none = (1U << order) - used;
+
+	if (none > collapse_scale(limits->max_none, map->order, order))
+		return SCAN_EXCEED_NONE_PTE;
+	if (swapped > collapse_scale(limits->max_swap, map->order, order))
+		return SCAN_EXCEED_SWAP_PTE;
+	if (slots_count(map->shared, offset, order) >
+	    collapse_scale(limits->max_shared, map->order, order))
+		return SCAN_EXCEED_SHARED_PTE;
+	return SCAN_SUCCEED;
+}
+
+/* Swapping in for a page that few look at is not worth it. */
+static bool slots_too_old(const struct collapse_map *map, unsigned int offset,
+			  unsigned int order)
+{
+	unsigned int young = slots_count(map->young, offset, order);
+
+	if (slots_count(map->swapped, offset, order))
+		return young < (1U << order) / 2;
+	return !young;
+}
+
+/**
+ * collapse_judge() - is a range worth a try?
+ * @map: what the scan found
+ * @limits: of khugepaged; NULL: nothing is too much or too old
+ * @offset: of the range, in slots; a multiple of its size
+ * @order: of the range
+ *
+ * Context: any.
+ * Return: SCAN_SUCCEED: yes.  SCAN_HELD: there is a folio as large already.
+ * SCAN_FAIL: a slot is blocked, the scan knows why.  Else which rule says no.
+ */
+enum scan_result collapse_judge(const struct collapse_map *map,
+				const struct collapse_limits *limits,
+				unsigned int offset, unsigned int order)
+{
+	enum scan_result verdict = SCAN_SUCCEED;
+
+	if (slots_held(map, offset, order))
+		return SCAN_HELD;
+	if (slots_count(map->blocked, offset, order))
+		return SCAN_FAIL;
+	if (limits)
+		verdict = slots_exceed(map, limits, offset, order);
+	if (verdict != SCAN_SUCCEED)
+		return verdict;
+	if (!slots_count(map->writable, offset, order))
+		return SCAN_PAGE_RO;
+	if (limits && slots_too_old(map, offset, order))
+		return SCAN_LACK_REFERENCED_PAGE;
+	return SCAN_SUCCEED;
+}
+
+/*
+ * The largest order for a range at the offset.  The walk comes to a multiple
+ * of a size first with ranges of that size, so none of them is skipped.
+ */
+static void candidates_fit(struct collapse_candidates *it)
+{
+	unsigned long fit = it->orders;
+
+	if (it->offset)
+		fit &= BITMAP_LAST_WORD_MASK(__ffs(it->offset) + 1);
+	if (fit)
+		it->order = __fls(fit);
+}
+
+/**
+ * collapse_candidates_start() - a walk over the ranges of a window
+ * @it: the walk
+ * @map: of the window; both it and @limits stay as they are during the walk
+ * @limits: of khugepaged; NULL: nothing is too much
+ * @orders: to visit, a bit for each
+ *
+ * Context: any.
+ */
+void collapse_candidates_start(struct collapse_candidates *it,
+			       const struct collapse_map *map,
+			       const struct collapse_limits *limits,
+			       unsigned long orders)
+{
+	it->map = map;
+	it->limits = limits;
+	it->orders = orders & BITMAP_LAST_WORD_MASK(map->order + 1);
+	it->offset = 0;
+	it->order = 0;
+	it->verdict = SCAN_FAIL;
+	candidates_fit(it);
+}
+
+/**
+ * collapse_candidates_next() - judge the next range
+ * @it: the walk; after each range collapse_candidates_done() or
+ * collapse_candidates_halve() says where it goes from there
+ *
+ * Context: any.
+ * Return: false when there is none.  Else @it says which, and its verdict.
+ */
+bool collapse_candidates_next(struct collapse_candidates *it)
+{
+	if (!it->orders || it->offset >> it->map->order)
+		return false;
+	it->verdict = collapse_judge(it->map, it->limits, it->offset,
+				     it->order);
+	return true;
+}
+
+/**
+ * collapse_candidates_done() - nothing more to do in this range
+ * @it: the walk, at a range
+ *
+ * Context: any.
+ */
+void collapse_candidates_done(struct collapse_candidates *it)
+{
+	it->offset += 1U << it->order;
+	candidates_fit(it);
+}
+
+/**
+ * collapse_candidates_halve() - this range is not to be had; smaller ones in it?
+ * @it: the walk, at a range
+ *
+ * Context: any.
+ * Return: whether the walk goes into the range; else past it.
+ */
+bool collapse_candidates_halve(struct collapse_candidates *it)
+{
+	unsigned long smaller = it->orders & (BIT(it->order) - 1);
+
+	if (!smaller) {
+		collapse_candidates_done(it);
+		return false;
+	}
+	it->order = __fls(smaller);
+	return true;
+}
+
+/**
+ * collapse_candidates_forbid() - no range as large as this one any more
+ * @it: the walk, at a range
+ *
+ * For when there are no folios of that order to be had.  To be followed by
+ * collapse_candidates_halve().
+ *
+ * Context: any.
+ */
+void collapse_candidates_forbid(struct collapse_candidates *it)
+{
+	it->orders &= BIT(it->order) - 1;
+}
