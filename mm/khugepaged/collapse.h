@@ -60,15 +60,25 @@ struct collapse {
 	bool			writable;
 	unsigned long		scan_pfn; /* last page looked at, for tracing */
 	u32			node_load[MAX_NUMNODES];
+	u16			slot_node[MAX_PTRS_PER_PTE]; /* anonymous, present */
 	nodemask_t		alloc_nmask;
+
+	/* ---- what became of the window so far ---- */
+	unsigned int		collapsed; /* ranges */
+	enum scan_result	failed;	/* last range given up; none: SUCCEED */
+	bool			memory_short; /* for a range of some order */
 
 	/* ---- the range being tried ---- */
 	struct collapse_candidates candidates;
 	unsigned int		offset;	/* in base pages from @window */
 	unsigned int		order;
 	struct folio		*folio;	/* from prepare until it is installed */
-	/* entries of the range while they are out of the page table */
-	pte_t			saved[MAX_PTRS_PER_PTE];
+	union {
+		/* entries of the range while they are out of the page table */
+		pte_t		saved[MAX_PTRS_PER_PTE];
+		/* folios of the range of a file that are locked */
+		struct folio	*gathered[MAX_PTRS_PER_PTE];
+	};
 };
 
 static inline unsigned long collapse_address(const struct collapse *c)
@@ -109,7 +119,7 @@ int registry_init(void);
 void registry_destroy(void);
 
 /* ---- thread.c ---- */
-bool khugepaged_wanted(void);
+unsigned long khugepaged_orders(void);
 void khugepaged_wake(void);
 
 /*
@@ -121,24 +131,30 @@ void khugepaged_wake(void);
  */
 unsigned int khugepaged_scan_mm(struct collapse *c, unsigned int budget,
 				enum scan_result *result);
+unsigned long collapse_fitting_orders(struct vm_area_struct *vma,
+				      unsigned long orders);
 void collapse_window_start(struct collapse *c, struct vm_area_struct *vma,
-			   unsigned long window);
-enum scan_result collapse_window_scan(struct collapse *c);
+			   unsigned long window, unsigned long orders);
+bool collapse_window_scan(struct collapse *c);
 enum scan_result collapse_window(struct collapse *c);
 
 /* ---- check.c: may this page be collapsed, and what does it count as? ---- */
-enum collapse_page {
-	PAGE_NONE,		/* nothing, or the zero page */
-	PAGE_FILLED,		/* put there by khugepaged, not touched since */
-	PAGE_SWAPPED,
-	PAGE_PRESENT,
-	PAGE_BLOCKS,		/* nothing that holds it can be collapsed */
+enum collapse_slot {
+	SLOT_EMPTY,		/* nothing, or the zero page */
+	SLOT_SWAPPED,
+	SLOT_PRESENT,
+	SLOT_BLOCKS,		/* nothing that holds it can be collapsed */
 };
 
-enum collapse_page collapse_check_pte(const struct collapse *c,
-				      unsigned long address, pte_t *ptep,
-				      pte_t pte, enum scan_result *why);
-bool collapse_refs_suitable(struct folio *folio);
+enum collapse_slot collapse_check_pte(const struct collapse *c,
+				      unsigned long address, pte_t pte,
+				      enum scan_result *why);
+bool collapse_pte_empty(pte_t pte);
+bool collapse_pte_filled(const struct collapse *c, pte_t *ptep, pte_t pte);
+bool collapse_page_is_zero(struct page *page);
+bool collapse_page_young(const struct collapse *c, unsigned long address,
+			 pte_t pte);
+bool collapse_refs_suitable(const struct folio *folio, int extra);
 
 /* ---- scan_anon.c, scan_file.c ---- */
 enum scan_result hpage_collapse_scan_pmd(struct collapse *c);
@@ -152,10 +168,14 @@ bool collapse_mm_is_gone(struct mm_struct *mm);
 enum scan_result collapse_revalidate(struct collapse *c);
 enum scan_result collapse_find_pmd(struct mm_struct *mm, unsigned long address,
 				   pmd_t **pmd);
+enum scan_result collapse_swap_in(struct collapse *c);
 
 /* ---- collapse_anon.c, collapse_file.c ---- */
 enum scan_result collapse_anon(struct collapse *c);
 enum scan_result collapse_file(struct collapse *c);
+
+/* ---- map_file.c: what MADV_COLLAPSE made of a range of a file ---- */
+void collapse_map_range(struct collapse *c);
 
 /* ---- retract.c: page tables over a file that became huge ---- */
 void collapse_retract_page_tables(struct address_space *mapping, pgoff_t pgoff);
