@@ -100,7 +100,8 @@ enum scan_result collapse_judge(const struct collapse_map *map,
 {
 	enum scan_result verdict = SCAN_SUCCEED;
 
-	if (slots_held(map, offset, order))
+	/* Over a folio as large as the window a PMD is still missing. */
+	if (order < map->order && slots_held(map, offset, order))
 		return SCAN_HELD;
 	if (slots_count(map->blocked, offset, order))
 		return SCAN_FAIL;

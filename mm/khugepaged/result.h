@@ -80,7 +80,7 @@
 	ROW(SCAN_CGROUP_CHARGE_FAIL,	"ccgroup_charge_failed",	\
 	    EBUSY,	COLLAPSE_STOP,	COLLAPSE_SMALLER)		\
 	ROW(SCAN_TRUNCATED,		"truncated",			\
-	    EINVAL,	COLLAPSE_STOP,	COLLAPSE_LEAVE)			\
+	    EINVAL,	COLLAPSE_STOP,	COLLAPSE_SMALLER)		\
 	ROW(SCAN_PAGE_HAS_PRIVATE,	"page_has_private",		\
 	    EINVAL,	COLLAPSE_STOP,	COLLAPSE_SMALLER)		\
 	ROW(SCAN_STORE_FAILED,		"store_failed",			\
@@ -97,6 +97,7 @@ enum scan_result {
 	COLLAPSE_RESULTS(COLLAPSE_RESULT_NAME, COLLAPSE_RESULT_NAME)
 	NR_SCAN_RESULTS
 };
+
 #undef COLLAPSE_RESULT_NAME
 
 /* ---- result.c: the rows as functions ---- */

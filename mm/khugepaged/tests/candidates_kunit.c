@@ -70,7 +70,7 @@ static enum scan_result model_judge(const struct collapse_map *map,
 	unsigned int i, size = 1U << order;
 	bool blocked = false;
 
-	if (model_held(map, offset, order))
+	if (order != map->order && model_held(map, offset, order))
 		return SCAN_HELD;
 	for (i = offset; i < offset + size; i++) {
 		blocked |= test_bit(i, map->blocked);
@@ -361,6 +361,9 @@ static unsigned int creep_pass(struct collapse_map *map,
 	struct collapse_candidates it;
 	unsigned int i, collapsed = 0;
 
+	/* Mapped by a PMD. */
+	if (map->held[0] == map->order)
+		return 0;
 	collapse_candidates_start(&it, map, limits, orders);
 	while (collapse_candidates_next(&it)) {
 		if (it.verdict == SCAN_SUCCEED) {
@@ -468,7 +471,14 @@ static void candidates_held(struct kunit *test)
 				collapse_judge(&p->map, NULL, 48, order));
 	}
 	KUNIT_EXPECT_EQ(test, SCAN_SUCCEED, collapse_judge(&p->map, NULL, 32, 5));
-	KUNIT_EXPECT_EQ(test, SCAN_SUCCEED, collapse_judge(&p->map, NULL, 0, TEST_LARGE_ORDER));
+	KUNIT_EXPECT_EQ(test, SCAN_SUCCEED,
+			collapse_judge(&p->map, NULL, 0, TEST_LARGE_ORDER));
+	/* Mapped by a page table, where a PMD could be. */
+	memset(p->map.held, 0, sizeof(p->map.held));
+	test_folio_lay(&p->map, 0, TEST_LARGE_ORDER);
+	KUNIT_EXPECT_EQ(test, SCAN_SUCCEED,
+			collapse_judge(&p->map, NULL, 0, TEST_LARGE_ORDER));
+	KUNIT_EXPECT_EQ(test, SCAN_HELD, collapse_judge(&p->map, NULL, 64, 6));
 }
 
 static struct kunit_case candidates_cases[] = {
