@@ -54,6 +54,22 @@ unsigned int collapse_scale(unsigned int limit, unsigned int window_order,
 	return limit >> (window_order - order);
 }
 
+/**
+ * collapse_range_in_use() - is there anything in a range?
+ * @map: what the scan found
+ * @offset: of the range, in slots; a multiple of its size
+ * @order: of the range
+ *
+ * Context: any.
+ * Return: whether the program has a page there, in memory or in swap.
+ */
+bool collapse_range_in_use(const struct collapse_map *map, unsigned int offset,
+			   unsigned int order)
+{
+	return slots_count(map->present, offset, order) ||
+	       slots_count(map->swapped, offset, order);
+}
+
 static enum scan_result slots_exceed(const struct collapse_map *map,
 				     const struct collapse_limits *limits,
 				     unsigned int offset, unsigned int order)

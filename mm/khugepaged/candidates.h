@@ -71,6 +71,8 @@ void collapse_candidates_forbid(struct collapse_candidates *it);
 enum scan_result collapse_judge(const struct collapse_map *map,
 				const struct collapse_limits *limits,
 				unsigned int offset, unsigned int order);
+bool collapse_range_in_use(const struct collapse_map *map, unsigned int offset,
+			   unsigned int order);
 unsigned int collapse_scale(unsigned int limit, unsigned int window_order,
 			    unsigned int order);
 

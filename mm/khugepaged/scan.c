@@ -135,7 +135,10 @@ static void window_settle(struct collapse *c, enum scan_result result,
 		collapse_candidates_forbid(it);
 		break;
 	default:
-		collapse_count_exceeded(result, it->order);
+		/* That nothing is in most parts of a window says nothing. */
+		if (it->order == PMD_ORDER ||
+		    collapse_range_in_use(&c->map, it->offset, it->order))
+			collapse_count_exceeded(result, it->order);
 	}
 	/* What was seen during a trial is true of the whole window. */
 	if (tried && !collapse_goes_smaller(result))

@@ -453,6 +453,24 @@ static void candidates_empty(struct kunit *test)
 				collapse_judge(&p->map, &p->limits, 0, order));
 }
 
+/* One page, and one in swap; every range there is. */
+static void candidates_in_use(struct kunit *test)
+{
+	struct test_pair *p = test_pair(test, TEST_LARGE_ORDER);
+	unsigned int offset, order, size;
+
+	test_slot_set(&p->map, 5, SLOT_OLD);
+	test_slot_set(&p->map, 127, SLOT_SWAPPED);
+	for (order = 0; order <= TEST_LARGE_ORDER; order++) {
+		size = 1U << order;
+		for (offset = 0; offset >> TEST_LARGE_ORDER == 0; offset += size)
+			KUNIT_EXPECT_EQ_MSG(test, 5 / size * size == offset ||
+					    127 / size * size == offset,
+					    collapse_range_in_use(&p->map, offset, order),
+					    "offset %u, order %u", offset, order);
+	}
+}
+
 /* A folio keeps ranges of its size and of smaller sizes, not larger ones. */
 static void candidates_held(struct kunit *test)
 {
@@ -484,6 +502,7 @@ static void candidates_held(struct kunit *test)
 static struct kunit_case candidates_cases[] = {
 	KUNIT_CASE(candidates_scale),
 	KUNIT_CASE(candidates_empty),
+	KUNIT_CASE(candidates_in_use),
 	KUNIT_CASE(candidates_held),
 	KUNIT_CASE_SLOW(candidates_every_map),
 	KUNIT_CASE_SLOW(candidates_every_kind),
