@@ -38,20 +38,34 @@ static bool slots_held(const struct collapse_map *map, unsigned int offset,
 }
 
 /**
- * collapse_scale() - a limit for part of a window
- * @limit: for all pages under a PMD
- * @window_order: of these
- * @order: of the part
+ * collapse_limits_of_order() - limits for ranges of one order
+ * @it: the walk; it has limits
+ * @order: of the ranges
  *
- * A limit of all but one page means just that for every order.
+ * Scaled to the order; all pages but one means just that for every order.
+ *
+ * Swapped and shared pages are only for the largest order.  In a smaller range
+ * they would be brought in, or copied, and no longer count when the next pass
+ * judges a range around it: which would then be taken, step by step, although
+ * it exceeded the limit.  Empty pages still count when they are filled in.
  *
  * Context: any.
- * Return: how many pages of the part may be of the kind.
+ * Return: how many pages of a range may be of each kind.
  */
-unsigned int collapse_scale(unsigned int limit, unsigned int window_order,
-			    unsigned int order)
+struct collapse_limits
+collapse_limits_of_order(const struct collapse_candidates *it,
+			 unsigned int order)
 {
-	return limit >> (window_order - order);
+	unsigned int shift = it->map->order - order;
+	struct collapse_limits limits = {
+		.max_none = it->limits->max_none >> shift,
+	};
+
+	if (order == it->largest) {
+		limits.max_swap = it->limits->max_swap >> shift;
+		limits.max_shared = it->limits->max_shared >> shift;
+	}
+	return limits;
 }
 
 /**
@@ -70,20 +84,20 @@ bool collapse_range_in_use(const struct collapse_map *map, unsigned int offset,
 	       slots_count(map->swapped, offset, order);
 }
 
-static enum scan_result slots_exceed(const struct collapse_map *map,
-				     const struct collapse_limits *limits,
+static enum scan_result slots_exceed(const struct collapse_candidates *it,
 				     unsigned int offset, unsigned int order)
 {
+	struct collapse_limits limits = collapse_limits_of_order(it, order);
+	const struct collapse_map *map = it->map;
 	unsigned int swapped = slots_count(map->swapped, offset, order);
 	unsigned int used = slots_count(map->present, offset, order) + swapped;
 	unsigned int none = (1U << order) - used;
 
-	if (none > collapse_scale(limits->max_none, map->order, order))
+	if (none > limits.max_none)
 		return SCAN_EXCEED_NONE_PTE;
-	if (swapped > collapse_scale(limits->max_swap, map->order, order))
+	if (swapped > limits.max_swap)
 		return SCAN_EXCEED_SWAP_PTE;
-	if (slots_count(map->shared, offset, order) >
-	    collapse_scale(limits->max_shared, map->order, order))
+	if (slots_count(map->shared, offset, order) > limits.max_shared)
 		return SCAN_EXCEED_SHARED_PTE;
 	return SCAN_SUCCEED;
 }
@@ -101,8 +115,7 @@ static bool slots_too_old(const struct collapse_map *map, unsigned int offset,
 
 /**
  * collapse_judge() - is a range worth a try?
- * @map: what the scan found
- * @limits: of khugepaged; NULL: nothing is too much or too old
+ * @it: the walk
  * @offset: of the range, in slots; a multiple of its size
  * @order: of the range
  *
@@ -110,24 +123,24 @@ static bool slots_too_old(const struct collapse_map *map, unsigned int offset,
  * Return: SCAN_SUCCEED: yes.  SCAN_HELD: there is a folio as large already.
  * SCAN_FAIL: a slot is blocked, the scan knows why.  Else which rule says no.
  */
-enum scan_result collapse_judge(const struct collapse_map *map,
-				const struct collapse_limits *limits,
+enum scan_result collapse_judge(const struct collapse_candidates *it,
 				unsigned int offset, unsigned int order)
 {
 	enum scan_result verdict = SCAN_SUCCEED;
+	const struct collapse_map *map = it->map;
 
 	/* Over a folio as large as the window a PMD is still missing. */
 	if (order < map->order && slots_held(map, offset, order))
 		return SCAN_HELD;
 	if (slots_count(map->blocked, offset, order))
 		return SCAN_FAIL;
-	if (limits)
-		verdict = slots_exceed(map, limits, offset, order);
+	if (it->limits)
+		verdict = slots_exceed(it, offset, order);
 	if (verdict != SCAN_SUCCEED)
 		return verdict;
 	if (!slots_count(map->writable, offset, order))
 		return SCAN_PAGE_RO;
-	if (limits && slots_too_old(map, offset, order))
+	if (it->limits && slots_too_old(map, offset, order))
 		return SCAN_LACK_REFERENCED_PAGE;
 	return SCAN_SUCCEED;
 }
@@ -150,7 +163,7 @@ static void candidates_fit(struct collapse_candidates *it)
  * collapse_candidates_start() - a walk over the ranges of a window
  * @it: the walk
  * @map: of the window; both it and @limits stay as they are during the walk
- * @limits: of khugepaged; NULL: nothing is too much
+ * @limits: of khugepaged; NULL: nothing is too much or too old
  * @orders: to visit, a bit for each
  *
  * Context: any.
@@ -167,6 +180,7 @@ void collapse_candidates_start(struct collapse_candidates *it,
 	it->order = 0;
 	it->verdict = SCAN_FAIL;
 	candidates_fit(it);
+	it->largest = it->order;
 }
 
 /**
@@ -181,8 +195,7 @@ bool collapse_candidates_next(struct collapse_candidates *it)
 {
 	if (!it->orders || it->offset >> it->map->order)
 		return false;
-	it->verdict = collapse_judge(it->map, it->limits, it->offset,
-				     it->order);
+	it->verdict = collapse_judge(it, it->offset, it->order);
 	return true;
 }
 

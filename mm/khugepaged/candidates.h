@@ -14,7 +14,7 @@
 
 #define COLLAPSE_MAX_SLOTS	MAX_PTRS_PER_PTE
 
-/* How many of the pages under a PMD may be of a kind; scaled to the order. */
+/* How many pages may be of a kind: under a PMD, or in a range of some order. */
 struct collapse_limits {
 	unsigned int	max_none;
 	unsigned int	max_swap;
@@ -43,6 +43,7 @@ struct collapse_map {
  * @map: of the window
  * @limits: of khugepaged; NULL: nothing is too much
  * @orders: of ranges to visit, a bit for each
+ * @largest: of these at the start
  * @offset: of the range to judge next, then of the judged one; in slots
  * @order: of that range
  * @verdict: SCAN_SUCCEED: worth a try
@@ -54,6 +55,7 @@ struct collapse_candidates {
 	const struct collapse_map *map;
 	const struct collapse_limits *limits;
 	unsigned long	orders;
+	unsigned int	largest;
 	unsigned int	offset;
 	unsigned int	order;
 	enum scan_result verdict;
@@ -68,12 +70,12 @@ void collapse_candidates_done(struct collapse_candidates *it);
 bool collapse_candidates_halve(struct collapse_candidates *it);
 void collapse_candidates_forbid(struct collapse_candidates *it);
 
-enum scan_result collapse_judge(const struct collapse_map *map,
-				const struct collapse_limits *limits,
+enum scan_result collapse_judge(const struct collapse_candidates *it,
 				unsigned int offset, unsigned int order);
+struct collapse_limits
+collapse_limits_of_order(const struct collapse_candidates *it,
+			 unsigned int order);
 bool collapse_range_in_use(const struct collapse_map *map, unsigned int offset,
 			   unsigned int order);
-unsigned int collapse_scale(unsigned int limit, unsigned int window_order,
-			    unsigned int order);
 
 #endif /* _MM_KHUGEPAGED_CANDIDATES_H */

@@ -202,11 +202,13 @@ static enum scan_result file_range_lock(struct file_range *range)
 static enum scan_result file_range_check_limit(const struct file_range *range)
 {
 	const struct collapse *c = range->collapse;
+	struct collapse_limits limits;
 
-	if (c->limits && range->nr_holes > collapse_scale(c->limits->max_none,
-							  c->map.order, c->order))
-		return SCAN_EXCEED_NONE_PTE;
-	return SCAN_SUCCEED;
+	if (!c->limits)
+		return SCAN_SUCCEED;
+	limits = collapse_limits_of_order(&c->candidates, c->order);
+	return range->nr_holes > limits.max_none ? SCAN_EXCEED_NONE_PTE :
+						   SCAN_SUCCEED;
 }
 
 static enum scan_result file_range_isolate(struct file_range *range)

@@ -72,19 +72,17 @@ static enum scan_result anon_range_limit(const struct anon_range *range,
 					 enum scan_result exceeded)
 {
 	const struct collapse *c = range->c;
-	unsigned int max, count;
+	struct collapse_limits limits;
+	bool exceeds;
 
 	if (!c->limits)
 		return SCAN_SUCCEED;
-	if (exceeded == SCAN_EXCEED_NONE_PTE) {
-		count = range->nr_empty + range->nr_filled;
-		max = c->limits->max_none;
-	} else {
-		count = range->nr_shared;
-		max = c->limits->max_shared;
-	}
-	return count > collapse_scale(max, PMD_ORDER, c->order) ? exceeded :
-								  SCAN_SUCCEED;
+	limits = collapse_limits_of_order(&c->candidates, c->order);
+	if (exceeded == SCAN_EXCEED_NONE_PTE)
+		exceeds = range->nr_empty + range->nr_filled > limits.max_none;
+	else
+		exceeds = range->nr_shared > limits.max_shared;
+	return exceeds ? exceeded : SCAN_SUCCEED;
 }
 
 static enum scan_result anon_range_add_page(struct anon_range *range,

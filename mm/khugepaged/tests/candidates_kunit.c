@@ -34,6 +34,7 @@ struct test_walk {
 	const struct collapse_map *map;
 	const struct collapse_limits *limits;
 	unsigned long		orders;
+	unsigned int		largest;	/* of them, at first */
 	u32			fates;	/* by the number of the visit, base 3 */
 	unsigned int		nr;
 	struct test_visit	visit[TEST_VISITS_MAX];
@@ -61,10 +62,11 @@ static bool model_held(const struct collapse_map *map, unsigned int slot,
 	return false;
 }
 
-static enum scan_result model_judge(const struct collapse_map *map,
-				    const struct collapse_limits *limits,
+static enum scan_result model_judge(const struct test_walk *w,
 				    unsigned int offset, unsigned int order)
 {
+	const struct collapse_limits *limits = w->limits;
+	const struct collapse_map *map = w->map;
 	unsigned int none = 0, swapped = 0, shared = 0, writable = 0, young = 0;
 	unsigned int part = 1U << (map->order - order);
 	unsigned int i, size = 1U << order;
@@ -84,9 +86,11 @@ static enum scan_result model_judge(const struct collapse_map *map,
 		return SCAN_FAIL;
 	if (limits && none > limits->max_none / part)
 		return SCAN_EXCEED_NONE_PTE;
-	if (limits && swapped > limits->max_swap / part)
+	if (limits && swapped && (order < w->largest ||
+				  swapped > limits->max_swap / part))
 		return SCAN_EXCEED_SWAP_PTE;
-	if (limits && shared > limits->max_shared / part)
+	if (limits && shared && (order < w->largest ||
+				 shared > limits->max_shared / part))
 		return SCAN_EXCEED_SHARED_PTE;
 	if (!writable)
 		return SCAN_PAGE_RO;
@@ -103,7 +107,7 @@ static void model_walk(struct test_walk *w, unsigned int offset,
 
 	if (w->orders & BIT(order)) {
 		*v = (struct test_visit){ offset, order };
-		v->verdict = model_judge(w->map, w->limits, offset, order);
+		v->verdict = model_judge(w, offset, order);
 		fate = test_fate(w);
 		w->nr++;
 		if (v->verdict == SCAN_HELD)
@@ -175,6 +179,9 @@ static const char *test_pair_wrong(struct test_pair *p, bool limited,
 		walks[i]->map = &p->map;
 		walks[i]->limits = limited ? &p->limits : NULL;
 		walks[i]->orders = orders;
+		walks[i]->largest = p->map.order;
+		while (walks[i]->largest && !(orders & BIT(walks[i]->largest)))
+			walks[i]->largest--;
 		walks[i]->fates = fates;
 		walks[i]->nr = 0;
 	}
@@ -353,13 +360,32 @@ static void candidates_random(struct kunit *test)
 
 /* ---- no creep ---- */
 
+/* Pages are brought in and are nobody else's any more; rights are the VMA's. */
+static void creep_collapse(struct collapse_map *map, unsigned int offset,
+			   unsigned int order, bool filled_counts)
+{
+	unsigned int i;
+
+	memset(&map->held[offset], 0, 1U << order);
+	map->held[offset] = order;
+	for (i = offset; i < offset + (1U << order); i++) {
+		if (test_bit(i, map->swapped))
+			test_slot_set(map, i, SLOT_PLAIN);
+		if (filled_counts)
+			__set_bit(i, map->present);
+		if (test_bit(i, map->present))
+			__set_bit(i, map->writable);
+		__clear_bit(i, map->shared);
+	}
+}
+
 /* One pass of khugepaged: every range that is worth a try is collapsed. */
 static unsigned int creep_pass(struct collapse_map *map,
 			       const struct collapse_limits *limits,
 			       unsigned long orders, bool filled_counts)
 {
 	struct collapse_candidates it;
-	unsigned int i, collapsed = 0;
+	unsigned int collapsed = 0;
 
 	/* Mapped by a PMD. */
 	if (map->held[0] == map->order)
@@ -368,12 +394,8 @@ static unsigned int creep_pass(struct collapse_map *map,
 	while (collapse_candidates_next(&it)) {
 		if (it.verdict == SCAN_SUCCEED) {
 			collapsed++;
-			memset(&map->held[it.offset], 0, 1U << it.order);
-			map->held[it.offset] = it.order;
+			creep_collapse(map, it.offset, it.order, filled_counts);
 		}
-		for (i = 0; filled_counts && it.verdict == SCAN_SUCCEED &&
-		     i < 1U << it.order; i++)
-			__set_bit(it.offset + i, map->present);
 		if (it.verdict == SCAN_SUCCEED || it.verdict == SCAN_HELD)
 			collapse_candidates_done(&it);
 		else
@@ -391,7 +413,7 @@ static void candidates_no_creep(struct kunit *test)
 	struct collapse_limits limits = {};
 	struct test_pair *p = test_pair(test, TEST_LARGE_ORDER);
 	unsigned long n, ops = HUGEPAGE_TEST_OPS;
-	unsigned int all = (1U << TEST_LARGE_ORDER) - 1, crept = 0;
+	unsigned int crept = 0;
 	u64 seed = get_random_u64();
 	struct collapse_map naive;
 	struct rnd_state rnd;
@@ -401,7 +423,7 @@ static void candidates_no_creep(struct kunit *test)
 	prandom_seed_state(&rnd, seed);
 	for (n = 0; n < ops; n++) {
 		test_map_random(&p->map, &rnd);
-		limits.max_none = prandom_u32_state(&rnd) % (all + 1);
+		test_limits_random(&limits, &rnd);
 		orders = prandom_u32_state(&rnd) % (2U << TEST_LARGE_ORDER) & ~3U;
 		naive = p->map;
 		creep_pass(&naive, &limits, orders, true);
@@ -415,8 +437,11 @@ static void candidates_no_creep(struct kunit *test)
 
 /* ---- tables ---- */
 
-static void candidates_scale(struct kunit *test)
+static void candidates_limits(struct kunit *test)
 {
+	struct collapse_map map = { .order = 9 };
+	struct collapse_limits limits, scaled;
+	struct collapse_candidates it;
 	static const struct {
 		unsigned int limit, order, scaled;
 	} rows[] = {
@@ -426,12 +451,34 @@ static void candidates_scale(struct kunit *test)
 		{ 64, 4, 2 }, { 64, 3, 1 }, { 64, 2, 0 },
 		{ 1, 9, 1 }, { 1, 8, 0 },
 	};
-	unsigned int i;
+	unsigned int i, order, largest, expected;
 
-	for (i = 0; i < ARRAY_SIZE(rows); i++)
-		KUNIT_EXPECT_EQ_MSG(test, rows[i].scaled,
-				    collapse_scale(rows[i].limit, 9, rows[i].order),
-				    "%u, order %u", rows[i].limit, rows[i].order);
+	/* Each once as the largest order, and once with a larger one. */
+	for (i = 0; i < 2 * ARRAY_SIZE(rows); i++) {
+		order = rows[i / 2].order;
+		largest = min(order + i % 2, map.order);
+		expected = largest == order ? rows[i / 2].scaled : 0;
+		limits.max_none = rows[i / 2].limit;
+		limits.max_swap = rows[i / 2].limit;
+		limits.max_shared = rows[i / 2].limit;
+		collapse_candidates_start(&it, &map, &limits,
+					  BIT(largest) | BIT(order));
+		scaled = collapse_limits_of_order(&it, order);
+		KUNIT_EXPECT_EQ(test, rows[i / 2].scaled, scaled.max_none);
+		KUNIT_EXPECT_EQ(test, expected, scaled.max_swap);
+		KUNIT_EXPECT_EQ(test, expected, scaled.max_shared);
+	}
+}
+
+/* What the judge says where the order is the only one that is enabled. */
+static enum scan_result judge(const struct test_pair *p, bool limited,
+			      unsigned int offset, unsigned int order)
+{
+	struct collapse_candidates it;
+
+	collapse_candidates_start(&it, &p->map, limited ? &p->limits : NULL,
+				  BIT(order));
+	return collapse_judge(&it, offset, order);
 }
 
 /* No limit lets an empty range through; without limits it is the rule of writing. */
@@ -443,14 +490,14 @@ static void candidates_empty(struct kunit *test)
 	p->limits = (struct collapse_limits){ all, all, all };
 	for (order = 2; order <= TEST_LARGE_ORDER; order++) {
 		KUNIT_EXPECT_EQ(test, SCAN_EXCEED_NONE_PTE,
-				collapse_judge(&p->map, &p->limits, 0, order));
+				judge(p, true, 0, order));
 		KUNIT_EXPECT_EQ(test, SCAN_PAGE_RO,
-				collapse_judge(&p->map, NULL, 0, order));
+				judge(p, false, 0, order));
 	}
 	test_slot_set(&p->map, 0, SLOT_PLAIN);
 	for (order = 2; order <= TEST_LARGE_ORDER; order++)
 		KUNIT_EXPECT_EQ(test, SCAN_SUCCEED,
-				collapse_judge(&p->map, &p->limits, 0, order));
+				judge(p, true, 0, order));
 }
 
 /* One page, and one in swap; every range there is. */
@@ -482,25 +529,25 @@ static void candidates_held(struct kunit *test)
 	test_folio_lay(&p->map, 32, 4);
 	for (order = 2; order <= 4; order++) {
 		KUNIT_EXPECT_EQ(test, SCAN_HELD,
-				collapse_judge(&p->map, NULL, 32, order));
+				judge(p, false, 32, order));
 		KUNIT_EXPECT_EQ(test, SCAN_HELD,
-				collapse_judge(&p->map, NULL, 48 - (1U << order), order));
+				judge(p, false, 48 - (1U << order), order));
 		KUNIT_EXPECT_EQ(test, SCAN_SUCCEED,
-				collapse_judge(&p->map, NULL, 48, order));
+				judge(p, false, 48, order));
 	}
-	KUNIT_EXPECT_EQ(test, SCAN_SUCCEED, collapse_judge(&p->map, NULL, 32, 5));
+	KUNIT_EXPECT_EQ(test, SCAN_SUCCEED, judge(p, false, 32, 5));
 	KUNIT_EXPECT_EQ(test, SCAN_SUCCEED,
-			collapse_judge(&p->map, NULL, 0, TEST_LARGE_ORDER));
+			judge(p, false, 0, TEST_LARGE_ORDER));
 	/* Mapped by a page table, where a PMD could be. */
 	memset(p->map.held, 0, sizeof(p->map.held));
 	test_folio_lay(&p->map, 0, TEST_LARGE_ORDER);
 	KUNIT_EXPECT_EQ(test, SCAN_SUCCEED,
-			collapse_judge(&p->map, NULL, 0, TEST_LARGE_ORDER));
-	KUNIT_EXPECT_EQ(test, SCAN_HELD, collapse_judge(&p->map, NULL, 64, 6));
+			judge(p, false, 0, TEST_LARGE_ORDER));
+	KUNIT_EXPECT_EQ(test, SCAN_HELD, judge(p, false, 64, 6));
 }
 
 static struct kunit_case candidates_cases[] = {
-	KUNIT_CASE(candidates_scale),
+	KUNIT_CASE(candidates_limits),
 	KUNIT_CASE(candidates_empty),
 	KUNIT_CASE(candidates_in_use),
 	KUNIT_CASE(candidates_held),
