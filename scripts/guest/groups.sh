@@ -178,6 +178,33 @@ g_stress() {
 	nr 0
 }
 
+# khugepaged, on memory of every kind.  The test of the base as it is where it is
+# right, and corrected elsewhere: scripts/corrected/ says why.
+g_khugepaged() {
+	nr 0; calm
+	t khugepaged 600 mm/khugepaged
+	t khugepaged-s2 600 mm/khugepaged -s 2
+	t khugepaged-s4 600 mm/khugepaged -s 4
+	t khugepaged-shmem 600 mm/khugepaged-corrected all:shmem
+	t khugepaged-file-ext4 600 mm/khugepaged-corrected all:file /mnt/ext4
+	t khugepaged-file-xfs 600 mm/khugepaged-corrected all:file /mnt/xfs
+	t khugepaged-file-tmpfs 600 mm/khugepaged-corrected all:file /tmp
+	calm
+}
+
+# What else lives on huge pages that khugepaged may make or break.
+g_thp() {
+	nr 0; calm
+	t split_huge_page_test 600 mm/split_huge_page_test-corrected /mnt/xfs
+	t transhuge-stress 200 mm/transhuge-stress -d 20
+	truncate -s 256M /tmp/stress
+	t transhuge-stress-file 200 mm/transhuge-stress -d 10 -f /tmp/stress 256
+	rm /tmp/stress
+	t ksm_functional_tests 200 mm/ksm_functional_tests
+	case $GUEST_ARCH in x86_64) t soft-dirty 200 mm/soft-dirty ;; esac
+	nr 0
+}
+
 # One boot for each version of control groups: controllers do not move between
 # them cleanly.
 g_cgroup2() {
