@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# A walk through hugetlb, each step as a user would type it, with the answer of
+# A walk through huge pages, each step as a user would type it, with the answer of
 # the kernel and the answer that was due.  Output goes to the log port.
 . /tests/lib.sh
 exec </dev/null
@@ -96,6 +96,10 @@ run 'echo 0 > /proc/sys/vm/nr_overcommit_hugepages'
 step "1G pages"
 run 'mm/hugetlb_show map1g 1'
 due "one page of 1G" 0 $?
+
+step "khugepaged: small pages become folios of 64K, then of 2M"
+run 'mm/khugepaged_show 8 64 2048'
+due "8M in small pages, in 64K and in 2M, data kept" 0 $?
 
 step "everything back"
 run "$counters"

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the khugepaged_* tests share: settings as they want them, and folios as
+ * /proc/self/pagemap and /proc/kpageflags show them.
+ */
+#ifndef KHUGEPAGED_TEST_H
+#define KHUGEPAGED_TEST_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/mman.h>
+#include "thp_settings.h"
+#include "vm_util.h"
+
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE	25
+#endif
+#ifndef MADV_PAGEOUT
+#define MADV_PAGEOUT	21
+#endif
+
+#define KHP_ROOT	"/sys/kernel/mm/transparent_hugepage/"
+#define KHP_MAX_ORDER	12
+
+#define KPF_COMPOUND_HEAD	15
+#define KPF_COMPOUND_TAIL	16
+
+static inline int khp_pmd_order(void)
+{
+	return __builtin_ctzl(read_pmd_pagesize()) - pshift();
+}
+
+/* 0, or the errno of the write */
+static inline int khp_write(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY);
+	int err = 0;
+
+	if (fd < 0)
+		return errno;
+	if (write(fd, text, strlen(text)) != (ssize_t)strlen(text))
+		err = errno ? errno : EIO;
+	close(fd);
+	return err;
+}
+
+static inline int khp_set(const char *file, long v)
+{
+	char path[128], text[32];
+
+	snprintf(path, sizeof(path), KHP_ROOT "khugepaged/%s", file);
+	snprintf(text, sizeof(text), "%ld", v);
+	return khp_write(path, text);
+}
+
+/* One size: file is enabled or shmem_enabled. */
+static inline int khp_set_order(int order, const char *file, const char *text)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), KHP_ROOT "hugepages-%ukB/%s",
+		 (psize() >> 10) << order, file);
+	return khp_write(path, text);
+}
+
+static inline bool khp_has_order(int order, const char *file)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), KHP_ROOT "hugepages-%ukB/%s",
+		 (psize() >> 10) << order, file);
+	return !access(path, W_OK);
+}
+
+/* Nothing is enabled anywhere, and the thread is quick where it runs. */
+static inline void khp_all_off(void)
+{
+	for (int order = 1; order <= KHP_MAX_ORDER; order++) {
+		khp_set_order(order, "enabled", "never");
+		khp_set_order(order, "shmem_enabled", "never");
+	}
+	khp_write(KHP_ROOT "enabled", "never");
+	khp_write(KHP_ROOT "shmem_enabled", "never");
+	khp_set("scan_sleep_millisecs", 10);
+	khp_set("alloc_sleep_millisecs", 10);
+	khp_set("pages_to_scan", 65536);
+	khp_set("max_ptes_none", (1 << khp_pmd_order()) - 1);
+	khp_set("max_ptes_swap", (1 << khp_pmd_order()) / 8);
+	khp_set("max_ptes_shared", (1 << khp_pmd_order()) / 2);
+}
+
+static inline long khp_full_scans(void)
+{
+	return thp_read_num("khugepaged/full_scans");
+}
+
+/* Let the thread look at everything n times; false: it does not run. */
+static inline bool khp_passes(int n)
+{
+	/* The pass that is under way may have been here already. */
+	long want = khp_full_scans() + n + 1;
+
+	for (int i = 0; i < 3000; i++) {
+		if (khp_full_scans() >= want)
+			return true;
+		usleep(10000);
+	}
+	return false;
+}
+
+/* /proc/meminfo, in kB */
+static inline long khp_meminfo(const char *field)
+{
+	char line[128], name[64];
+	FILE *f = fopen("/proc/meminfo", "r");
+	long v = -1, found;
+
+	if (!f)
+		return -1;
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%63[^:]: %ld", name, &found) == 2 &&
+		    !strcmp(name, field))
+			v = found;
+	}
+	fclose(f);
+	return v;
+}
+
+static inline uint64_t khp_kpageflags(uint64_t pfn)
+{
+	static int fd = -1;
+	uint64_t flags = 0;
+
+	if (fd < 0)
+		fd = open("/proc/kpageflags", O_RDONLY);
+	if (pread(fd, &flags, sizeof(flags), pfn * sizeof(flags)) !=
+	    sizeof(flags))
+		return 0;
+	return flags;
+}
+
+static inline uint64_t khp_pagemap(const char *p)
+{
+	static int fd = -1;
+
+	if (fd < 0)
+		fd = open("/proc/self/pagemap", O_RDONLY);
+	return pagemap_get_entry(fd, (char *)p);
+}
+
+static inline bool khp_mapped(const char *p)
+{
+	return khp_pagemap(p) & PM_PRESENT;
+}
+
+/* How many of n base pages are mapped. */
+static inline long khp_count_mapped(const char *p, long n)
+{
+	long mapped = 0;
+
+	for (long i = 0; i < n; i++)
+		mapped += khp_mapped(p + i * psize());
+	return mapped;
+}
+
+/* Order of the folio that is mapped at p; -1: none is.  Maps nothing. */
+static inline int khp_order_at(const char *p)
+{
+	uint64_t entry = khp_pagemap(p);
+	uint64_t pfn, nr;
+
+	if (!(entry & PM_PRESENT))
+		return -1;
+	pfn = PAGEMAP_PFN(entry);
+	if (!(khp_kpageflags(pfn) & (BIT_ULL(KPF_COMPOUND_HEAD) |
+				     BIT_ULL(KPF_COMPOUND_TAIL))))
+		return 0;
+	while (!(khp_kpageflags(pfn) & BIT_ULL(KPF_COMPOUND_HEAD)))
+		pfn--;
+	for (nr = 1; khp_kpageflags(pfn + nr) & BIT_ULL(KPF_COMPOUND_TAIL);)
+		nr++;
+	return __builtin_ctzl(nr);
+}
+
+static inline void khp_touch(const char *p, long n)
+{
+	for (long i = 0; i < n; i++)
+		(void)*(volatile const char *)(p + i * psize());
+}
+
+/*
+ * Are n base pages one folio of this order after the other, mapped in place?
+ * The first of each starts at a multiple of its size.
+ */
+static inline bool khp_all_of_order(const char *p, long n, int order)
+{
+	for (long i = 0; i < n; i++) {
+		uint64_t first = PAGEMAP_PFN(khp_pagemap(p + (i >> order << order) *
+							 psize()));
+
+		if (khp_order_at(p + i * psize()) != order)
+			return false;
+		if (PAGEMAP_PFN(khp_pagemap(p + i * psize())) !=
+		    first + (i & ((1L << order) - 1)))
+			return false;
+	}
+	return true;
+}
+
+/* Every word of a page says which page it is, and of which memory. */
+static inline uint64_t khp_word(uint64_t seed, long page)
+{
+	return (seed << 32 | (uint64_t)page) * 0x9e3779b97f4a7c15ULL | 1;
+}
+
+/* What page number page holds, written to p. */
+static inline void khp_fill_one(char *p, uint64_t seed, long page)
+{
+	uint64_t *word = (uint64_t *)p;
+
+	for (size_t i = 0; i < psize() / sizeof(*word); i++)
+		word[i] = khp_word(seed, page);
+}
+
+static inline void khp_fill_page(char *p, uint64_t seed, long page)
+{
+	khp_fill_one(p + page * psize(), seed, page);
+}
+
+static inline void khp_fill(char *p, long n, uint64_t seed)
+{
+	for (long i = 0; i < n; i++)
+		khp_fill_page(p, seed, i);
+}
+
+static inline bool khp_page_holds(const char *p, uint64_t seed, long page)
+{
+	const uint64_t *word = (const uint64_t *)(p + page * psize());
+
+	for (size_t i = 0; i < psize() / sizeof(*word); i++) {
+		if (word[i] != khp_word(seed, page))
+			return false;
+	}
+	return true;
+}
+
+static inline bool khp_page_zero(const char *p, long page)
+{
+	const uint64_t *word = (const uint64_t *)(p + page * psize());
+
+	for (size_t i = 0; i < psize() / sizeof(*word); i++) {
+		if (word[i])
+			return false;
+	}
+	return true;
+}
+
+static inline bool khp_holds(const char *p, long n, uint64_t seed)
+{
+	for (long i = 0; i < n; i++) {
+		if (!khp_page_holds(p, seed, i))
+			return false;
+	}
+	return true;
+}
+
+/* 0, or the errno of the answer */
+static inline int khp_collapse(char *p, size_t len)
+{
+	return madvise(p, len, MADV_COLLAPSE) ? errno : 0;
+}
+
+/* The same, as often as the answer is to try again. */
+static inline int khp_collapse_retry(char *p, size_t len)
+{
+	int err = 0;
+
+	for (int i = 0; i < 20; i++) {
+		err = khp_collapse(p, len);
+		if (err != EAGAIN)
+			break;
+		usleep(10000);
+	}
+	return err;
+}
+
+/* Address space for len bytes, aligned to a PMD; nothing is mapped there. */
+static inline char *khp_reserve(size_t len)
+{
+	size_t pmd = read_pmd_pagesize();
+	char *p = mmap(NULL, len + pmd, PROT_NONE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (p == MAP_FAILED)
+		return NULL;
+	return (char *)(((uintptr_t)p + pmd - 1) & ~(pmd - 1));
+}
+
+#endif /* KHUGEPAGED_TEST_H */
