@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <setjmp.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -215,6 +216,55 @@ static inline bool huge_load(volatile char *p, char *v)
 	}
 	sigaction(SIGBUS, &old, NULL);
 	return ok;
+}
+
+/* A number in a file of its own; 0, or an errno. */
+static inline int huge_read_long(const char *path, int base, long *v)
+{
+	char text[64] = "", *end;
+	FILE *f = fopen(path, "r");
+
+	*v = -1;
+	if (!f)
+		return errno;
+	if (!fgets(text, sizeof(text), f))
+		text[0] = '\0';
+	fclose(f);
+	*v = strtol(text, &end, base);
+	return end == text ? EINVAL : 0;
+}
+
+/* ---- page frames ---- */
+
+/* Bits of /proc/kpageflags. */
+#define PF_HUGE		(1UL << 17)
+#define PF_HWPOISON	(1UL << 19)
+
+static inline uint64_t huge_table_word(const char *path, long index)
+{
+	uint64_t word = 0;
+	int fd = open(path, O_RDONLY);
+
+	if (fd < 0)
+		return 0;
+	if (pread(fd, &word, sizeof(word), index * sizeof(word)) != sizeof(word))
+		word = 0;
+	close(fd);
+	return word;
+}
+
+/* The base page of memory that holds a byte of ours, or -1. */
+static inline long huge_pfn(const void *p)
+{
+	uint64_t word = huge_table_word("/proc/self/pagemap",
+					(uintptr_t)p / getpagesize());
+
+	return word >> 63 ? (long)(word & ((1UL << 55) - 1)) : -1;
+}
+
+static inline uint64_t huge_pfn_flags(long pfn)
+{
+	return huge_table_word("/proc/kpageflags", pfn);
 }
 
 #endif /* HUGETLB_TEST_H */
