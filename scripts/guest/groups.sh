@@ -166,7 +166,7 @@ g_own() {
 	local p
 
 	nr 64; calm
-	for p in $(echo "${OWN_TESTS:-reserve,pool,fork,file,knobs}" | tr , ' '); do
+	for p in $(echo "${OWN_TESTS:-reserve,pool,fork,file,migrate,knobs}" | tr , ' '); do
 		t "hugetlb_$p" 400 "mm/hugetlb_$p"
 	done
 	nr 0
@@ -189,6 +189,29 @@ g_khugepaged() {
 	t khugepaged-file-ext4 600 mm/khugepaged-corrected all:file /mnt/ext4
 	t khugepaged-file-xfs 600 mm/khugepaged-corrected all:file /mnt/xfs
 	t khugepaged-file-tmpfs 600 mm/khugepaged-corrected all:file /tmp
+	calm
+}
+
+# Our own tests, tools/testing/selftests/mm/khugepaged_*.c of this repository.
+g_collapse() {
+	local fs
+
+	nr 0; calm
+	t khugepaged_shmem 300 mm/khugepaged_shmem
+	for fs in ext4 xfs; do
+		t khugepaged_file-$fs 300 env KHUGEPAGED_DIR=/mnt/$fs mm/khugepaged_file
+	done
+	t khugepaged_stress 200 env KHUGEPAGED_DIR=/mnt/ext4 mm/khugepaged_stress 30
+	t khugepaged_anon 900 mm/khugepaged_anon
+	t khugepaged_orders 900 mm/khugepaged_orders
+	calm
+}
+
+# Ten minutes of it, half of them where files can have large folios anyway.
+g_collapse_long() {
+	nr 0; calm
+	t khugepaged_stress-ext4 600 env KHUGEPAGED_DIR=/mnt/ext4 mm/khugepaged_stress 300
+	t khugepaged_stress-xfs 600 env KHUGEPAGED_DIR=/mnt/xfs mm/khugepaged_stress 300
 	calm
 }
 
