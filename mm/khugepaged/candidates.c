@@ -44,10 +44,12 @@ static bool slots_held(const struct collapse_map *map, unsigned int offset,
  *
  * Scaled to the order; all pages but one means just that for every order.
  *
- * Swapped and shared pages are only for the largest order.  In a smaller range
- * they would be brought in, or copied, and no longer count when the next pass
- * judges a range around it: which would then be taken, step by step, although
- * it exceeded the limit.  Empty pages still count when they are filled in.
+ * Swapped and shared pages are only for the window as a whole.  In a smaller
+ * range they would be brought in, or copied, and no longer count when the next
+ * pass judges a range around it: which would then be taken, step by step,
+ * although it exceeded the limit.  That the larger order is not enabled now says
+ * nothing: madvise() may enable it between two passes.  Empty pages still count
+ * when they are filled in.
  *
  * Context: any.
  * Return: how many pages of a range may be of each kind.
@@ -61,9 +63,9 @@ collapse_limits_of_order(const struct collapse_candidates *it,
 		.max_none = it->limits->max_none >> shift,
 	};
 
-	if (order == it->largest) {
-		limits.max_swap = it->limits->max_swap >> shift;
-		limits.max_shared = it->limits->max_shared >> shift;
+	if (order == it->map->order) {
+		limits.max_swap = it->limits->max_swap;
+		limits.max_shared = it->limits->max_shared;
 	}
 	return limits;
 }
@@ -180,7 +182,6 @@ void collapse_candidates_start(struct collapse_candidates *it,
 	it->order = 0;
 	it->verdict = SCAN_FAIL;
 	candidates_fit(it);
-	it->largest = it->order;
 }
 
 /**

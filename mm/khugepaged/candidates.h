@@ -43,7 +43,6 @@ struct collapse_map {
  * @map: of the window
  * @limits: of khugepaged; NULL: nothing is too much
  * @orders: of ranges to visit, a bit for each
- * @largest: of these at the start
  * @offset: of the range to judge next, then of the judged one; in slots
  * @order: of that range
  * @verdict: SCAN_SUCCEED: worth a try
@@ -55,7 +54,6 @@ struct collapse_candidates {
 	const struct collapse_map *map;
 	const struct collapse_limits *limits;
 	unsigned long	orders;
-	unsigned int	largest;
 	unsigned int	offset;
 	unsigned int	order;
 	enum scan_result verdict;

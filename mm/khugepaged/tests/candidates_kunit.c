@@ -34,7 +34,6 @@ struct test_walk {
 	const struct collapse_map *map;
 	const struct collapse_limits *limits;
 	unsigned long		orders;
-	unsigned int		largest;	/* of them, at first */
 	u32			fates;	/* by the number of the visit, base 3 */
 	unsigned int		nr;
 	struct test_visit	visit[TEST_VISITS_MAX];
@@ -86,11 +85,11 @@ static enum scan_result model_judge(const struct test_walk *w,
 		return SCAN_FAIL;
 	if (limits && none > limits->max_none / part)
 		return SCAN_EXCEED_NONE_PTE;
-	if (limits && swapped && (order < w->largest ||
-				  swapped > limits->max_swap / part))
+	if (limits && swapped && (order < map->order ||
+				  swapped > limits->max_swap))
 		return SCAN_EXCEED_SWAP_PTE;
-	if (limits && shared && (order < w->largest ||
-				 shared > limits->max_shared / part))
+	if (limits && shared && (order < map->order ||
+				 shared > limits->max_shared))
 		return SCAN_EXCEED_SHARED_PTE;
 	if (!writable)
 		return SCAN_PAGE_RO;
@@ -179,9 +178,6 @@ static const char *test_pair_wrong(struct test_pair *p, bool limited,
 		walks[i]->map = &p->map;
 		walks[i]->limits = limited ? &p->limits : NULL;
 		walks[i]->orders = orders;
-		walks[i]->largest = p->map.order;
-		while (walks[i]->largest && !(orders & BIT(walks[i]->largest)))
-			walks[i]->largest--;
 		walks[i]->fates = fates;
 		walks[i]->nr = 0;
 	}
@@ -451,20 +447,17 @@ static void candidates_limits(struct kunit *test)
 		{ 64, 4, 2 }, { 64, 3, 1 }, { 64, 2, 0 },
 		{ 1, 9, 1 }, { 1, 8, 0 },
 	};
-	unsigned int i, order, largest, expected;
+	unsigned int i, order, expected;
 
-	/* Each once as the largest order, and once with a larger one. */
-	for (i = 0; i < 2 * ARRAY_SIZE(rows); i++) {
-		order = rows[i / 2].order;
-		largest = min(order + i % 2, map.order);
-		expected = largest == order ? rows[i / 2].scaled : 0;
-		limits.max_none = rows[i / 2].limit;
-		limits.max_swap = rows[i / 2].limit;
-		limits.max_shared = rows[i / 2].limit;
-		collapse_candidates_start(&it, &map, &limits,
-					  BIT(largest) | BIT(order));
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		order = rows[i].order;
+		expected = order == map.order ? rows[i].limit : 0;
+		limits.max_none = rows[i].limit;
+		limits.max_swap = rows[i].limit;
+		limits.max_shared = rows[i].limit;
+		collapse_candidates_start(&it, &map, &limits, BIT(order));
 		scaled = collapse_limits_of_order(&it, order);
-		KUNIT_EXPECT_EQ(test, rows[i / 2].scaled, scaled.max_none);
+		KUNIT_EXPECT_EQ(test, rows[i].scaled, scaled.max_none);
 		KUNIT_EXPECT_EQ(test, expected, scaled.max_swap);
 		KUNIT_EXPECT_EQ(test, expected, scaled.max_shared);
 	}
