@@ -65,8 +65,12 @@ static void collapse_to(int order)
 	long before = collapsed(order);
 	char when[32];
 
-	printf("echo always > hugepages-%ldkB/enabled\n", kb_of_order(order));
-	if (khp_set_order(order, "enabled", "always"))
+	printf("echo madvise > hugepages-%ldkB/enabled\n", kb_of_order(order));
+	if (khp_set_order(order, "enabled", "madvise"))
+		exit(1);
+	/* khugepaged hears of a process by advice, or at its next fault. */
+	printf("madvise(MADV_HUGEPAGE)\n");
+	if (madvise(mem, nr * psize(), MADV_HUGEPAGE))
 		exit(1);
 	for (int ms = 0; !khp_all_of_order(mem, nr, order); ms += POLL_MS) {
 		if (ms > WAIT_MS) {
