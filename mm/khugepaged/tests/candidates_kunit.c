@@ -83,14 +83,14 @@ static enum scan_result model_judge(const struct test_walk *w,
 	}
 	if (blocked)
 		return SCAN_FAIL;
-	if (limits && none > limits->max_none / part)
-		return SCAN_EXCEED_NONE_PTE;
-	if (limits && swapped && (order < map->order ||
-				  swapped > limits->max_swap))
-		return SCAN_EXCEED_SWAP_PTE;
-	if (limits && shared && (order < map->order ||
-				 shared > limits->max_shared))
-		return SCAN_EXCEED_SHARED_PTE;
+	if (limits) {
+		if (none > limits->max_none / part)
+			return SCAN_EXCEED_NONE_PTE;
+		if (swapped > (part == 1 ? limits->max_swap : 0))
+			return SCAN_EXCEED_SWAP_PTE;
+		if (shared > (part == 1 ? limits->max_shared : 0))
+			return SCAN_EXCEED_SHARED_PTE;
+	}
 	if (!writable)
 		return SCAN_PAGE_RO;
 	if (limits && (!young || (swapped && 2 * young < size)))
