@@ -336,7 +336,7 @@ static void test_limits_random(struct collapse_limits *limits,
 static void candidates_random(struct kunit *test)
 {
 	struct test_pair *p = test_pair(test, TEST_LARGE_ORDER);
-	unsigned long n, ops = HUGEPAGE_TEST_OPS;
+	unsigned long n, ops = HUGEPAGE_TEST_OPS / 20 + 1;
 	u64 seed = get_random_u64();
 	struct rnd_state rnd;
 	u32 orders, fates;
@@ -408,7 +408,7 @@ static void candidates_no_creep(struct kunit *test)
 {
 	struct collapse_limits limits = {};
 	struct test_pair *p = test_pair(test, TEST_LARGE_ORDER);
-	unsigned long n, ops = HUGEPAGE_TEST_OPS;
+	unsigned long n, ops = HUGEPAGE_TEST_OPS / 20 + 1;
 	unsigned int crept = 0;
 	u64 seed = get_random_u64();
 	struct collapse_map naive;
