@@ -232,25 +232,10 @@ static void window_try_all(struct collapse *c)
 	} while (window_next(c));
 }
 
-/*
- * No entries are looked at, so nothing is known to be old or read-only, not
- * even what is yet to be read in.
- */
-static void window_file_start(struct collapse *c)
-{
-	memset(&c->map, 0, sizeof(c->map));
-	c->map.order = PMD_ORDER;
-	bitmap_fill(c->map.writable, HPAGE_PMD_NR);
-	bitmap_fill(c->map.young, HPAGE_PMD_NR);
-	memset(c->node_load, 0, sizeof(c->node_load));
-	nodes_clear(c->alloc_nmask);
-}
-
 static void window_file(struct collapse *c)
 {
 	enum scan_result result;
 
-	window_file_start(c);
 	result = hpage_collapse_scan_file(c);
 	if (result == SCAN_PTE_MAPPED_HUGEPAGE)
 		result = window_map_huge(c);
