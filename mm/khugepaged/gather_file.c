@@ -308,6 +308,7 @@ void file_range_release(struct file_range *range)
 {
 	struct address_space *mapping = range->mapping;
 	struct folio *folio;
+	bool put_back = range->nr_isolated;
 
 	if (range->nr_charged) {
 		xa_lock_irq(&mapping->i_pages);
@@ -324,4 +325,7 @@ void file_range_release(struct file_range *range)
 		folio_put(folio);
 	}
 	range->nr_isolated = 0;
+	/* This CPU's batch holds a reference, which the next attempt counts. */
+	if (put_back)
+		lru_add_drain();
 }

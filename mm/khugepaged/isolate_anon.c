@@ -310,6 +310,7 @@ void anon_range_release(struct anon_range *range)
 {
 	struct folio *folio, *next;
 	struct folio_batch unused;
+	bool put_back = false;
 
 	folio_batch_init(&unused);
 	list_for_each_entry_safe(folio, next, &range->folios, lru) {
@@ -321,6 +322,7 @@ void anon_range_release(struct anon_range *range)
 		if (folio_ref_count(folio) > 1) {
 			folio_unlock(folio);
 			folio_putback_lru(folio);
+			put_back = true;
 			continue;
 		}
 		/* It will not see the LRU again, which would clear these. */
@@ -332,4 +334,7 @@ void anon_range_release(struct anon_range *range)
 	}
 	if (folio_batch_count(&unused))
 		folios_put(&unused);
+	/* This CPU's batch holds a reference, which the next attempt counts. */
+	if (put_back)
+		lru_add_drain();
 }
