@@ -164,6 +164,14 @@ struct thp_fresh {
 
 struct folio *thp_fault_alloc(struct vm_fault *vmf);
 
+/* ---- mprotect.c: rights ---- */
+
+bool thp_may_write(struct vm_area_struct *vma, unsigned long addr, pmd_t pmd);
+
+/* ---- pfnmap.c: device memory ---- */
+
+bool thp_pfn_fits(const struct vm_area_struct *vma, pfn_t pfn);
+
 /* ---- pud.c: fault, fork, zap, split, mprotect, insertion of PUDs ---- */
 /* All its verbs are in the public headers. */
 
