@@ -16,7 +16,6 @@
 #include <linux/huge_mm.h>
 #include <linux/types.h>
 
-<<<<<<< HEAD
 /* ---- order.c: sets of orders, a bit for each ---- */
 
 unsigned long thp_orders_around(unsigned long at, unsigned long start,
@@ -77,13 +76,12 @@ enum thp_event {
 };
 
 void thp_count(enum thp_event event, unsigned int order, struct folio *folio);
-=======
+
 /* ---- underused.c: which huge pages are split when memory is short ---- */
 
 unsigned int thp_underused_limit(unsigned int order);
 int thp_set_underused_limit(unsigned long nr);
 bool thp_underused_enabled(void);
 void thp_set_underused_enabled(bool enabled);
->>>>>>> 2c30165 (mm/thp: policy: a limit of its own for underused huge pages)
 
 #endif /* MM_THP_POLICY_H */

@@ -14,11 +14,14 @@
  */
 #include <linux/compiler.h>
 #include <linux/errno.h>
+#include <linux/limits.h>
 
 #include "policy.h"
 
-/* Four of five pages: a split gives back most of the memory, or is not worth it. */
-static unsigned int underused_limit = HPAGE_PMD_NR * 4 / 5;
+/* Some architectures learn at boot how large a PMD is. */
+#define UNDERUSED_DEFAULT	UINT_MAX
+
+static unsigned int underused_limit = UNDERUSED_DEFAULT;
 static bool underused_enabled = true;
 
 /**
@@ -30,7 +33,12 @@ static bool underused_enabled = true;
  */
 unsigned int thp_underused_limit(unsigned int order)
 {
-	return READ_ONCE(underused_limit) >> (HPAGE_PMD_ORDER - order);
+	unsigned int limit = READ_ONCE(underused_limit);
+
+	/* Four of five: a split gives back most of the memory. */
+	if (limit == UNDERUSED_DEFAULT)
+		limit = HPAGE_PMD_NR * 4 / 5;
+	return limit >> (HPAGE_PMD_ORDER - order);
 }
 
 /**
