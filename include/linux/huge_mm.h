@@ -198,12 +198,14 @@ static inline void huge_pud_set_accessed(struct vm_fault *vmf, pud_t orig_pud)
 }
 #endif
 
-/* mm/mprotect.c calls it in every kernel. */
+/* mm/mprotect.c calls them in every kernel. */
 #if defined(CONFIG_TRANSPARENT_HUGEPAGE) && \
 	defined(CONFIG_HAVE_ARCH_TRANSPARENT_HUGEPAGE_PUD)
 int change_huge_pud(struct mmu_gather *tlb, struct vm_area_struct *vma,
 		    pud_t *pudp, unsigned long addr, pgprot_t newprot,
 		    unsigned long cp_flags);
+void __split_huge_pud(struct vm_area_struct *vma, pud_t *pud,
+		      unsigned long address);
 #else
 static inline int change_huge_pud(struct mmu_gather *tlb,
 				  struct vm_area_struct *vma, pud_t *pudp,
@@ -211,6 +213,11 @@ static inline int change_huge_pud(struct mmu_gather *tlb,
 				  unsigned long cp_flags)
 {
 	return 0;
+}
+
+static inline void __split_huge_pud(struct vm_area_struct *vma, pud_t *pud,
+				    unsigned long address)
+{
 }
 #endif
 
@@ -448,8 +455,6 @@ void mm_put_huge_zero_folio(struct mm_struct *mm);
 
 void __split_huge_pmd(struct vm_area_struct *vma, pmd_t *pmd,
 		      unsigned long address, bool freeze, struct folio *folio);
-void __split_huge_pud(struct vm_area_struct *vma, pud_t *pud,
-		      unsigned long address);
 void split_huge_pmd_address(struct vm_area_struct *vma, unsigned long address,
 			    bool freeze, struct folio *folio);
 void split_huge_pmd_locked(struct vm_area_struct *vma, unsigned long address,

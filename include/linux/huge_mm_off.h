@@ -96,11 +96,6 @@ __split_huge_pmd(struct vm_area_struct *vma, pmd_t *pmd, unsigned long address,
 {
 }
 
-static inline void __split_huge_pud(struct vm_area_struct *vma, pud_t *pud,
-				    unsigned long address)
-{
-}
-
 static inline void
 split_huge_pmd_address(struct vm_area_struct *vma, unsigned long address,
 		       bool freeze, struct folio *folio)
