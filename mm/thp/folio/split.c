@@ -13,6 +13,7 @@
 #define pr_fmt(fmt) "huge_memory: " fmt
 
 #include <linux/backing-dev.h>
+#include <linux/dax.h>
 #include <linux/memcontrol.h>
 #include <linux/pagemap.h>
 #include <linux/rmap.h>
