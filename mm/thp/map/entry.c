@@ -24,19 +24,13 @@ static void thp_slot_assert_locked(const struct thp_slot *slot)
 	VM_WARN_ON_ONCE(!IS_ALIGNED(slot->addr, HPAGE_PMD_SIZE));
 }
 
-/* Could the entry map memory, or stand for some, without a page table? */
-static bool thp_entry_is_huge(pmd_t pmd)
-{
-	return is_swap_pmd(pmd) || pmd_trans_huge(pmd) || pmd_devmap(pmd);
-}
-
 /**
  * thp_entry_kind() - what does an entry hold?
  * @vma: the mapping it is from
  * @pmd: as read from a slot
  *
  * Where the whole mapping is special, so is all that it maps: even the huge zero
- * folio, of which DAX makes holes in files, is then nobody's to count.
+ * folio, which DAX maps for holes of files, is then nobody's to count.
  *
  * Context: any; the answer is as old as @pmd.
  * Return: its kind.
@@ -45,14 +39,15 @@ enum thp_entry thp_entry_kind(struct vm_area_struct *vma, pmd_t pmd)
 {
 	if (pmd_none(pmd))
 		return THP_NONE;
-	if (!thp_entry_is_huge(pmd))
+	if (!thp_pmd_is_huge(pmd))
 		return THP_TABLE;
 	if (is_pmd_migration_entry(pmd))
 		return THP_MIGRATION;
 
 	/* Nobody writes any other entry that is not present. */
 	VM_WARN_ON_ONCE(!pmd_present(pmd));
-	if (!pmd_present(pmd) || pmd_devmap(pmd) || vma_is_special_huge(vma))
+	if (!pmd_present(pmd) || pmd_devmap(pmd) || pmd_special(pmd) ||
+	    vma_is_special_huge(vma))
 		return THP_PFN;
 	return is_huge_zero_pmd(pmd) ? THP_ZERO : THP_FOLIO;
 }
@@ -84,7 +79,7 @@ spinlock_t *__pmd_trans_huge_lock(pmd_t *pmd, struct vm_area_struct *vma)
 {
 	spinlock_t *ptl = pmd_lock(vma->vm_mm, pmd);
 
-	if (!thp_entry_is_huge(pmdp_get(pmd))) {
+	if (!thp_pmd_is_huge(pmdp_get(pmd))) {
 		spin_unlock(ptl);
 		ptl = NULL;
 	}
@@ -227,6 +222,8 @@ void thp_entry_set(const struct thp_slot *slot, pmd_t entry)
  * @entry: memory whose rmap and counters are the caller's, if it has any
  * @table: new; the table for a later split, or NULL if @entry needs none
  *
+ * thp_entry_preload() is the caller's, if its own access is to follow.
+ *
  * Context: the slot's lock.
  */
 void thp_entry_install(const struct thp_slot *slot, pmd_t entry,
@@ -237,9 +234,22 @@ void thp_entry_install(const struct thp_slot *slot, pmd_t entry,
 	if (table)
 		thp_table_give(slot, table);
 	thp_entry_set(slot, entry);
-	/* Nothing to preload for an entry that no access can use. */
-	if (pmd_present(entry))
-		update_mmu_cache_pmd(slot->vma, slot->addr, slot->pmd);
+}
+
+/* A new folio, in a slot that is empty but for the table. */
+static void thp_entry_add_anon(const struct thp_slot *slot,
+			       struct folio *folio)
+{
+	struct vm_area_struct *vma = slot->vma;
+	pmd_t entry = mk_huge_pmd(&folio->page, vma->vm_page_prot);
+
+	folio_add_new_anon_rmap(folio, vma, slot->addr, RMAP_EXCLUSIVE);
+	folio_add_lru_vma(folio, vma);
+	thp_entry_install(slot, maybe_pmd_mkwrite(pmd_mkdirty(entry), vma),
+			  NULL);
+	thp_entry_preload(slot);
+	/* Whether all of it is used shows later, if memory is short. */
+	deferred_split_folio(folio, false);
 }
 
 /**
@@ -248,24 +258,16 @@ void thp_entry_install(const struct thp_slot *slot, pmd_t entry,
  * @folio: charged, filled and up to date; the slot takes over the reference
  * @table: where the smaller pages were mapped; empty by now
  *
- * The process was charged for memory and table before and still is.  Whether
- * all of the folio is used shows later, if memory is short.
+ * The process had memory and table counted before, and still has.
  *
  * Context: the slot's lock.
  */
 void thp_entry_install_anon(const struct thp_slot *slot, struct folio *folio,
 			    pgtable_t table)
 {
-	struct vm_area_struct *vma = slot->vma;
-	pmd_t entry = mk_huge_pmd(&folio->page, vma->vm_page_prot);
-
 	thp_slot_assert_locked(slot);
-	folio_add_new_anon_rmap(folio, vma, slot->addr, RMAP_EXCLUSIVE);
-	folio_add_lru_vma(folio, vma);
-	pgtable_trans_huge_deposit(vma->vm_mm, slot->pmd, table);
-	thp_entry_install(slot, maybe_pmd_mkwrite(pmd_mkdirty(entry), vma),
-			  NULL);
-	deferred_split_folio(folio, false);
+	pgtable_trans_huge_deposit(slot->vma->vm_mm, slot->pmd, table);
+	thp_entry_add_anon(slot, folio);
 }
 
 /**
@@ -279,10 +281,27 @@ void thp_entry_install_anon(const struct thp_slot *slot, struct folio *folio,
 void thp_map_anon(const struct thp_slot *slot, struct folio *folio,
 		  pgtable_t table)
 {
-	struct mm_struct *mm = slot->vma->vm_mm;
+	thp_slot_assert_locked(slot);
+	thp_table_give(slot, table);
+	thp_entry_add_anon(slot, folio);
+	thp_entry_count(slot, folio, 1);
+}
 
-	thp_entry_install_anon(slot, folio, table);
-	mm_inc_nr_ptes(mm);
+/**
+ * thp_map_anon_over_zero() - map a new folio where the huge zero folio was
+ * @slot: maps the huge zero folio
+ * @folio: charged, filled and up to date; the slot takes over the reference
+ *
+ * The table is there already.  Nobody reads zeroes from a TLB any more when the
+ * folio can first be written to.
+ *
+ * Context: the slot's lock, between mmu notifier start and end.
+ */
+void thp_map_anon_over_zero(const struct thp_slot *slot, struct folio *folio)
+{
+	thp_slot_assert_locked(slot);
+	pmdp_huge_clear_flush(slot->vma, slot->addr, slot->pmd);
+	thp_entry_add_anon(slot, folio);
 	thp_entry_count(slot, folio, 1);
 }
 
@@ -303,8 +322,7 @@ void thp_entry_relax(const struct thp_slot *slot, pmd_t entry, bool dirty)
 }
 
 /**
- * thp_entry_make_writable() - let a present entry be written, as far as the
- *	mapping allows
+ * thp_entry_make_writable() - let an entry be written, if its mapping may
  * @slot: the slot; maps memory that nobody needs a copy of
  *
  * Context: the slot's lock.

@@ -75,7 +75,7 @@ struct folio *thp_entry_folio(pmd_t pmd);
  *
  *  set       same memory, other bits or another form: nothing is counted
  *  install   into an empty slot; the table for a later split goes with it
- *  map_anon  install of a new anonymous folio that nobody has counted yet
+ *  map_*     install of a folio, with all that goes with it
  *  relax     more rights, young, dirty: no flush needed
  *  forget    the slot is empty: undo what its entry stood for
  */
@@ -86,6 +86,7 @@ void thp_entry_install_anon(const struct thp_slot *slot, struct folio *folio,
 			    pgtable_t table);
 void thp_map_anon(const struct thp_slot *slot, struct folio *folio,
 		  pgtable_t table);
+void thp_map_anon_over_zero(const struct thp_slot *slot, struct folio *folio);
 void thp_entry_relax(const struct thp_slot *slot, pmd_t entry, bool dirty);
 void thp_entry_make_writable(const struct thp_slot *slot);
 struct folio *thp_entry_forget(const struct thp_slot *slot, pmd_t entry);
@@ -143,26 +144,23 @@ pmd_t thp_attrs_migration_pmd(const struct thp_attrs *attrs);
 pte_t thp_attrs_pte(const struct thp_attrs *attrs, struct vm_area_struct *vma);
 pte_t thp_attrs_migration_pte(const struct thp_attrs *attrs, unsigned long nr);
 
+/* A new present entry, for the process that runs, and is going to use it. */
+static inline void thp_entry_preload(const struct thp_slot *slot)
+{
+	update_mmu_cache_pmd(slot->vma, slot->addr, slot->pmd);
+}
+
 /* ---- zero.c: the shared huge zero folio ---- */
 
+void thp_map_zero(const struct thp_slot *slot, struct folio *folio,
+		  pgtable_t table);
 int __init thp_zero_init(void);
 void __init thp_zero_exit(void);
 
 /* ---- fault.c: memory for a fault ---- */
 
-/**
- * struct thp_fresh - what a fault needs to map a new folio
- * @folio: charged and zeroed
- * @table: to be deposited with it
- *
- * Both are taken before any lock, and either go into the slot or back.
- */
-struct thp_fresh {
-	struct folio	*folio;
-	pgtable_t	table;
-};
-
 struct folio *thp_fault_alloc(struct vm_fault *vmf);
+void thp_fault_clear(struct vm_fault *vmf, struct folio *folio);
 
 /* ---- mprotect.c: rights ---- */
 

@@ -105,6 +105,7 @@ vm_fault_t vmf_insert_pfn_pmd(struct vm_fault *vmf, pfn_t pfn, bool write)
 	ptl = thp_slot_lock(&slot);
 	if (pmd_none(pmdp_get(slot.pmd))) {
 		thp_entry_install(&slot, entry, table);
+		thp_entry_preload(&slot);
 		table = NULL;
 	} else {
 		thp_pfn_again(&slot, pfn, write);
