@@ -267,12 +267,11 @@ int change_huge_pud(struct mmu_gather *tlb, struct vm_area_struct *vma,
 	spinlock_t *ptl;
 	pud_t old;
 
-	tlb_change_page_size(tlb, HPAGE_PUD_SIZE);
-	if (cp_flags & MM_CP_PROT_NUMA)
-		return 1;
-	if (WARN_ON_ONCE(cp_flags & MM_CP_UFFD_WP_ALL))
+	if ((cp_flags & MM_CP_PROT_NUMA) ||
+	    WARN_ON_ONCE(cp_flags & MM_CP_UFFD_WP_ALL))
 		return 1;
 
+	tlb_change_page_size(tlb, HPAGE_PUD_SIZE);
 	ptl = __pud_trans_huge_lock(pudp, vma);
 	if (!ptl)
 		return 0;

@@ -135,6 +135,7 @@ static bool thp_folio_unused(struct folio *folio, pmd_t entry)
 {
 	int refs, maps;
 
+	/* Orders the clearing of the entry before the reads; see above. */
 	smp_mb();
 	refs = folio_ref_count(folio);
 	maps = folio_mapcount(folio);
