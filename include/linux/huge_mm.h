@@ -92,9 +92,10 @@ struct thp_order_rule {
 	unsigned long	*orders;
 };
 
-/* thp_anon= and its like, mm/thp/knobs/cmdline.c. */
-int thp_parse_order_rules(const char *s, unsigned long supported,
-			  const struct thp_order_rule *rules, unsigned int nr);
+/* thp_anon= and its like; see mm/thp/policy/rules.c. */
+int __init thp_parse_order_rules(const char *s, unsigned long supported,
+				 const struct thp_order_rule *rules,
+				 unsigned int nr);
 
 /* Knobs of mm/shmem.c that lie in directories of ours. */
 extern struct kobj_attribute shmem_enabled_attr;

@@ -2,9 +2,9 @@
 /*
  * Policy: which orders a mapping may use, and how hard to try for one.
  *
- * order.c is algebra on sets of orders and knows no mm; policy.c asks the
- * mapping, its file and the knobs; area.c finds aligned addresses.  Nothing
- * here looks into a page table.
+ * order.c is algebra on sets of orders, rules.c gives them words; both know no
+ * mm.  policy.c asks the mapping, its file and the knobs; area.c finds aligned
+ * addresses.  Nothing here looks into a page table.
  *
  * What other parts of mm ask is in <linux/huge_mm.h>; vma_thp_gfp_mask() is in
  * <linux/gfp.h>.
@@ -23,19 +23,30 @@ unsigned long thp_orders_around(unsigned long at, unsigned long start,
 unsigned long thp_orders_within(unsigned long start, unsigned long end);
 unsigned long thp_orders_aligned(unsigned long distance);
 
+/* ---- rules.c: sets of orders as words; parsing is in <linux/huge_mm.h> ---- */
+
 int thp_rule_find(const struct thp_order_rule *rules, unsigned int nr,
-		  const char *word);
+		  const char *word, size_t len);
+unsigned int thp_rule_of(const struct thp_order_rule *rules, unsigned int nr,
+			 int order);
 void thp_rule_move(const struct thp_order_rule *rules, unsigned int nr,
 		   unsigned long orders, unsigned int to);
 
 /* ---- policy.c: the only writer of what is enabled ---- */
 
 /* Words of hugepages-<size>kB/enabled, in the order they are shown. */
-#define THP_ANON_RULES	4
+enum thp_anon_rule {
+	THP_ANON_ALWAYS,
+	THP_ANON_INHERIT,
+	THP_ANON_MADVISE,
+	THP_ANON_NEVER,
+	THP_ANON_RULES
+};
+
 extern const struct thp_order_rule thp_anon_rules[THP_ANON_RULES];
 
 void thp_set_flags(unsigned long mask, unsigned long flags);
-void thp_set_anon_rule(unsigned long orders, unsigned int rule);
+void thp_set_anon_rule(unsigned long orders, enum thp_anon_rule rule);
 
 /* A read fault maps the shared huge zero folio. */
 static inline bool transparent_hugepage_use_zero_page(void)
