@@ -5,15 +5,10 @@
  * Whatever fails, large folios are then off for good: nothing that is missing
  * can be reached.
  */
-#define pr_fmt(fmt) "huge_memory: " fmt
-
-#include <linux/err.h>
 #include <linux/init.h>
 #include <linux/khugepaged.h>
-#include <linux/kobject.h>
 #include <linux/mm.h>
 #include <linux/sizes.h>
-#include <linux/sysfs.h>
 
 #include "folio/folio.h"
 #include "knobs/knobs.h"
@@ -22,50 +17,26 @@
 #define CREATE_TRACE_POINTS
 #include <trace/events/thp.h>
 
-/* What the huge folios save does not make up for what they waste. */
+/* Below this, memory wasted by large folios hurts more than they help. */
 #define THP_SMALL_MACHINE	SZ_512M
-
-static int __init thp_knobs_init(struct kobject **dir)
-{
-	int err;
-
-	*dir = thp_sysfs_init();
-	if (IS_ERR(*dir))
-		return PTR_ERR(*dir);
-	if (!IS_ENABLED(CONFIG_SYSFS))
-		return 0;
-
-	err = sysfs_create_group(*dir, &deferred_attr_group);
-	if (err)
-		thp_sysfs_exit(*dir);
-	return err;
-}
-
-static void __init thp_knobs_exit(struct kobject *dir)
-{
-	if (!IS_ENABLED(CONFIG_SYSFS))
-		return;
-	sysfs_remove_group(dir, &deferred_attr_group);
-	thp_sysfs_exit(dir);
-}
 
 static int __init thp_rooms_init(void)
 {
-	struct kobject *dir;
 	int err;
 
-	err = thp_knobs_init(&dir);
+	err = thp_sysfs_init();
 	if (err)
 		return err;
 	err = khugepaged_init();
 	if (err)
-		goto knobs;
+		goto sysfs;
 	err = thp_zero_init();
 	if (err)
 		goto khugepaged;
 	err = deferred_init();
 	if (err)
 		goto zero;
+
 	/* The administrator can still say otherwise. */
 	if (totalram_pages() < THP_SMALL_MACHINE >> PAGE_SHIFT)
 		thp_set_flags(~0UL, 0);
@@ -80,8 +51,8 @@ zero:
 	thp_zero_exit();
 khugepaged:
 	khugepaged_destroy();
-knobs:
-	thp_knobs_exit(dir);
+sysfs:
+	thp_sysfs_exit();
 	return err;
 }
 

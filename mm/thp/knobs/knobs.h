@@ -3,8 +3,7 @@
  * Knobs: sysfs, the command line, and statistics per size.
  *
  * All state is written through ../policy/; khugepaged is told when something
- * was enabled or disabled.  The knobs of shared memory are those of mm/shmem.c,
- * and what only folio/ reads is its own: init.c adds those files.
+ * was enabled or disabled.  The knobs of shared memory are those of mm/shmem.c.
  */
 #ifndef MM_THP_KNOBS_H
 #define MM_THP_KNOBS_H
@@ -43,14 +42,14 @@ void __init thp_cmdline_finish(void);
 
 #ifdef CONFIG_SYSFS
 ssize_t thp_emit_word(char *buf, ssize_t at, const char *word, bool chosen);
-struct kobject * __init thp_sysfs_init(void);
-void __init thp_sysfs_exit(struct kobject *dir);
+int __init thp_sysfs_init(void);
+void __init thp_sysfs_exit(void);
 
 int __init thp_sizes_init(struct kobject *dir);
 void __init thp_sizes_exit(void);
 #else
-static inline struct kobject *thp_sysfs_init(void) { return NULL; }
-static inline void thp_sysfs_exit(struct kobject *dir) { }
+static inline int thp_sysfs_init(void) { return 0; }
+static inline void thp_sysfs_exit(void) { }
 #endif
 
 #endif /* MM_THP_KNOBS_H */

@@ -8,7 +8,6 @@
  */
 #define pr_fmt(fmt) "huge_memory: " fmt
 
-#include <linux/err.h>
 #include <linux/khugepaged.h>
 #include <linux/kobject.h>
 #include <linux/kstrtox.h>
@@ -150,6 +149,50 @@ static ssize_t use_zero_page_store(struct kobject *kobj,
 
 static struct kobj_attribute thp_use_zero_page = __ATTR_RW(use_zero_page);
 
+/* ---- folios that are mostly zeroes ---- */
+
+static ssize_t shrink_underused_show(struct kobject *kobj,
+				     struct kobj_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%d\n", thp_underused_enabled());
+}
+
+static ssize_t shrink_underused_store(struct kobject *kobj,
+				      struct kobj_attribute *attr,
+				      const char *buf, size_t len)
+{
+	bool enabled;
+	int err = kstrtobool(buf, &enabled);
+
+	if (err)
+		return err;
+	thp_set_underused_enabled(enabled);
+	return len;
+}
+
+static struct kobj_attribute thp_shrink_underused =
+	__ATTR_RW(shrink_underused);
+
+static ssize_t shrink_underused_max_zero_show(struct kobject *kobj,
+					      struct kobj_attribute *attr,
+					      char *buf)
+{
+	return sysfs_emit(buf, "%u\n", thp_underused_limit(HPAGE_PMD_ORDER));
+}
+
+static ssize_t shrink_underused_max_zero_store(struct kobject *kobj,
+					       struct kobj_attribute *attr,
+					       const char *buf, size_t len)
+{
+	unsigned int nr;
+	int err = kstrtouint(buf, 10, &nr);
+
+	return err ?: thp_set_underused_limit(nr) ?: len;
+}
+
+static struct kobj_attribute thp_shrink_underused_max_zero =
+	__ATTR_RW(shrink_underused_max_zero);
+
 /* ---- the directory ---- */
 
 static ssize_t hpage_pmd_size_show(struct kobject *kobj,
@@ -168,6 +211,8 @@ static struct attribute *thp_attrs[] = {
 #ifdef CONFIG_SHMEM
 	&shmem_enabled_attr.attr,
 #endif
+	&thp_shrink_underused.attr,
+	&thp_shrink_underused_max_zero.attr,
 	NULL,
 };
 
@@ -181,49 +226,49 @@ static const struct attribute_group *thp_attr_groups[] = {
 	NULL,
 };
 
+static struct kobject *thp_dir;
+
 /**
  * thp_sysfs_init() - make the directory and what is in it
  *
  * Context: boot.
- * Return: the directory, or an error pointer and nothing is left behind.
+ * Return: 0, or a negative error number and nothing is left behind.
  */
-struct kobject * __init thp_sysfs_init(void)
+int __init thp_sysfs_init(void)
 {
-	struct kobject *dir;
 	int err;
 
-	dir = kobject_create_and_add("transparent_hugepage", mm_kobj);
-	if (!dir) {
+	thp_dir = kobject_create_and_add("transparent_hugepage", mm_kobj);
+	if (!thp_dir) {
 		pr_err("failed to create transparent hugepage kobject\n");
-		return ERR_PTR(-ENOMEM);
+		return -ENOMEM;
 	}
 
-	err = sysfs_create_groups(dir, thp_attr_groups);
+	err = sysfs_create_groups(thp_dir, thp_attr_groups);
 	if (err) {
 		pr_err("failed to register transparent hugepage group\n");
 		goto put;
 	}
-	err = thp_sizes_init(dir);
+	err = thp_sizes_init(thp_dir);
 	if (err)
 		goto remove;
-	return dir;
+	return 0;
 
 remove:
-	sysfs_remove_groups(dir, thp_attr_groups);
+	sysfs_remove_groups(thp_dir, thp_attr_groups);
 put:
-	kobject_put(dir);
-	return ERR_PTR(err);
+	kobject_put(thp_dir);
+	return err;
 }
 
 /**
  * thp_sysfs_exit() - undo thp_sysfs_init()
- * @dir: what it returned
  *
  * Context: boot.
  */
-void __init thp_sysfs_exit(struct kobject *dir)
+void __init thp_sysfs_exit(void)
 {
 	thp_sizes_exit();
-	sysfs_remove_groups(dir, thp_attr_groups);
-	kobject_put(dir);
+	sysfs_remove_groups(thp_dir, thp_attr_groups);
+	kobject_put(thp_dir);
 }
