@@ -434,6 +434,8 @@ struct page *follow_devmap_pmd(struct vm_area_struct *vma, unsigned long addr,
 bool unmap_huge_pmd_locked(struct vm_area_struct *vma, unsigned long addr,
 			   pmd_t *pmdp, struct folio *folio);
 
+struct folio *thp_alloc_anon_folio(struct vm_fault *vmf);
+
 /* ---- map: the shared huge zero folio ---- */
 
 extern struct folio *huge_zero_folio;

@@ -73,6 +73,11 @@ static inline vm_fault_t do_huge_pmd_numa_page(struct vm_fault *vmf)
 	return 0;
 }
 
+static inline struct folio *thp_alloc_anon_folio(struct vm_fault *vmf)
+{
+	return NULL;
+}
+
 static inline struct page *
 follow_devmap_pmd(struct vm_area_struct *vma, unsigned long addr, pmd_t *pmd,
 		  int flags, struct dev_pagemap **pgmap)

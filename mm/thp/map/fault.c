@@ -39,25 +39,27 @@ struct thp_fresh {
 /**
  * thp_fault_alloc() - a folio for a fault, if one can be had
  * @vmf: the fault
+ * @order: its order; it goes to the aligned range around the fault
  *
  * Context: mmap_lock or the VMA's; sleeps as long as the knobs allow.
  * Return: the folio, charged, its contents undefined; or NULL, and counted why.
  */
-struct folio *thp_fault_alloc(struct vm_fault *vmf)
+struct folio *thp_fault_alloc(struct vm_fault *vmf, unsigned int order)
 {
 	struct mm_struct *mm = vmf->vma->vm_mm;
 	gfp_t gfp = vma_thp_gfp_mask(vmf->vma);
 	struct folio *folio;
 
-	folio = vma_alloc_folio(gfp, HPAGE_PMD_ORDER, vmf->vma,
-				vmf->address & HPAGE_PMD_MASK, true);
+	folio = vma_alloc_folio(gfp, order, vmf->vma,
+				ALIGN_DOWN(vmf->address, PAGE_SIZE << order),
+				true);
 	if (!folio) {
-		thp_count(THP_COUNT_FAULT_FALLBACK, HPAGE_PMD_ORDER, NULL);
+		thp_count(THP_COUNT_FAULT_FALLBACK, order, NULL);
 		return NULL;
 	}
 	if (mem_cgroup_charge(folio, mm, gfp)) {
 		folio_put(folio);
-		thp_count(THP_COUNT_FAULT_CHARGE, HPAGE_PMD_ORDER, NULL);
+		thp_count(THP_COUNT_FAULT_CHARGE, order, NULL);
 		return NULL;
 	}
 	folio_throttle_swaprate(folio, gfp);
@@ -91,7 +93,7 @@ static struct folio *thp_fault_folio(struct vm_fault *vmf)
 	struct folio *folio;
 
 	if (!thp_fault_takes_zero(vmf))
-		return thp_fault_alloc(vmf);
+		return thp_fault_alloc(vmf, HPAGE_PMD_ORDER);
 
 	folio = mm_get_huge_zero_folio(vmf->vma->vm_mm);
 	if (!folio)

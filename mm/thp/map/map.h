@@ -159,7 +159,7 @@ void __init thp_zero_exit(void);
 
 /* ---- fault.c: memory for a fault ---- */
 
-struct folio *thp_fault_alloc(struct vm_fault *vmf);
+struct folio *thp_fault_alloc(struct vm_fault *vmf, unsigned int order);
 void thp_fault_clear(struct vm_fault *vmf, struct folio *folio);
 
 /* ---- mprotect.c: rights ---- */

@@ -85,7 +85,7 @@ static vm_fault_t thp_wp_zero(struct vm_fault *vmf)
 
 	if (!thp_wp_wants_folio(vmf))
 		return VM_FAULT_FALLBACK;
-	folio = thp_fault_alloc(vmf);
+	folio = thp_fault_alloc(vmf, HPAGE_PMD_ORDER);
 	if (!folio)
 		return VM_FAULT_FALLBACK;
 
