@@ -521,10 +521,9 @@ pte_t thp_attrs_pte(const struct thp_attrs *attrs, struct vm_area_struct *vma)
 	return attrs->uffd_wp ? pte_mkuffd_wp(pte) : pte;
 }
 
-static swp_entry_t thp_attrs_swp(const struct thp_attrs *attrs,
-				 unsigned long nr)
+static swp_entry_t thp_attrs_swp(const struct thp_attrs *attrs)
 {
-	unsigned long pfn = page_to_pfn(attrs->page) + nr;
+	unsigned long pfn = page_to_pfn(attrs->page);
 	swp_entry_t swp;
 
 	if (attrs->write)
@@ -547,26 +546,47 @@ static swp_entry_t thp_attrs_swp(const struct thp_attrs *attrs,
  */
 pmd_t thp_attrs_migration_pmd(const struct thp_attrs *attrs)
 {
-	pmd_t pmd = swp_entry_to_pmd(thp_attrs_swp(attrs, 0));
+	pmd_t pmd = swp_entry_to_pmd(thp_attrs_swp(attrs));
 
 	if (attrs->soft_dirty)
 		pmd = pmd_swp_mksoft_dirty(pmd);
 	return attrs->uffd_wp ? pmd_swp_mkuffd_wp(pmd) : pmd;
 }
 
-/**
- * thp_attrs_migration_pte() - attributes as a migration entry of one page
- * @attrs: the attributes
- * @nr: which page of the folio's, counted from the first one
- *
- * Context: any.
- * Return: the entry.
- */
-pte_t thp_attrs_migration_pte(const struct thp_attrs *attrs, unsigned long nr)
+static swp_entry_t thp_swp_next(swp_entry_t swp)
 {
-	pte_t pte = swp_entry_to_pte(thp_attrs_swp(attrs, nr));
+	/* The page is counted in the lowest bits, young and dirty are above. */
+	return swp_entry(swp_type(swp), swp_offset(swp) + 1);
+}
 
-	if (attrs->soft_dirty)
-		pte = pte_swp_mksoft_dirty(pte);
-	return attrs->uffd_wp ? pte_swp_mkuffd_wp(pte) : pte;
+/**
+ * thp_table_fill_migration() - attributes as migration entries of all the pages
+ * @slot: whose table it is
+ * @table: from thp_table_open(); empty
+ * @attrs: the attributes
+ *
+ * Context: the slot's lock.
+ */
+void thp_table_fill_migration(const struct thp_slot *slot,
+			      struct thp_table *table,
+			      const struct thp_attrs *attrs)
+{
+	const bool soft_dirty = attrs->soft_dirty, uffd_wp = attrs->uffd_wp;
+	pte_t *start = pte_offset_map(&table->pmd, slot->addr);
+	struct mm_struct *mm = slot->vma->vm_mm;
+	swp_entry_t swp = thp_attrs_swp(attrs);
+	pte_t *ptep = start;
+	unsigned long i;
+	pte_t pte;
+
+	for (i = 0; i < HPAGE_PMD_NR; i++, ptep++) {
+		pte = swp_entry_to_pte(swp);
+		if (soft_dirty)
+			pte = pte_swp_mksoft_dirty(pte);
+		if (uffd_wp)
+			pte = pte_swp_mkuffd_wp(pte);
+		set_pte_at(mm, slot->addr + i * PAGE_SIZE, ptep, pte);
+		swp = thp_swp_next(swp);
+	}
+	pte_unmap(start);
 }

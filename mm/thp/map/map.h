@@ -142,7 +142,9 @@ struct thp_attrs thp_attrs_read(pmd_t pmd);
 pmd_t thp_attrs_pmd(const struct thp_attrs *attrs, struct vm_area_struct *vma);
 pmd_t thp_attrs_migration_pmd(const struct thp_attrs *attrs);
 pte_t thp_attrs_pte(const struct thp_attrs *attrs, struct vm_area_struct *vma);
-pte_t thp_attrs_migration_pte(const struct thp_attrs *attrs, unsigned long nr);
+void thp_table_fill_migration(const struct thp_slot *slot,
+			      struct thp_table *table,
+			      const struct thp_attrs *attrs);
 
 /* A new present entry, for the process that runs, and is going to use it. */
 static inline void thp_entry_preload(const struct thp_slot *slot)

@@ -66,17 +66,10 @@ static void thp_split_zero(const struct thp_slot *slot)
 static void thp_split_into_migration(const struct thp_slot *slot,
 				     const struct thp_attrs *attrs)
 {
-	struct mm_struct *mm = slot->vma->vm_mm;
 	struct thp_table table;
-	unsigned int i;
-	pte_t *ptep;
 
 	thp_table_open(slot, &table);
-	ptep = pte_offset_map(&table.pmd, slot->addr);
-	for (i = 0; i < HPAGE_PMD_NR; i++)
-		set_pte_at(mm, slot->addr + i * PAGE_SIZE, ptep + i,
-			   thp_attrs_migration_pte(attrs, i));
-	pte_unmap(ptep);
+	thp_table_fill_migration(slot, &table, attrs);
 	thp_table_close(slot, &table);
 }
 
