@@ -11,7 +11,6 @@
 #include <linux/mm_inline.h>
 #include <linux/pgtable.h>
 #include <linux/rmap.h>
-#include <linux/userfaultfd_k.h>
 
 #include <asm/pgalloc.h>
 

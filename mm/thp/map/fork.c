@@ -34,7 +34,7 @@ static int thp_fork_special(struct thp_fork *fork, pmd_t entry)
 {
 	VM_WARN_ON_ONCE(is_cow_mapping(fork->src.vma->vm_flags) &&
 			pmd_write(entry));
-	thp_fork_install(fork, pmd_mkold(entry));
+	thp_entry_install(&fork->dst, pmd_mkold(entry), NULL);
 	return 0;
 }
 
