@@ -13,6 +13,7 @@
 
 #include <linux/debugfs.h>
 #include <linux/fs.h>
+#include <linux/kstrtox.h>
 #include <linux/memory_hotplug.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
@@ -261,24 +262,23 @@ static int debug_split_run(char *text)
 {
 	char *range = strchr(text, ',');
 	struct debug_split req = {};
-	pid_t pid;
-	int err;
+	int err, pid = 0;
 
-	if (!range) {
-		if (text[0] == '/' || sscanf(text, "%d", &pid) != 1 || pid != 1)
-			return -EINVAL;
-		return debug_split_all();
+	if (range) {
+		*range++ = '\0';
+		err = debug_parse_range(&req, range);
+		if (err)
+			return err;
 	}
+	if (text[0] == '/')
+		return range ? debug_split_file(&req, text) : -EINVAL;
 
-	*range++ = '\0';
-	err = debug_parse_range(&req, range);
+	err = kstrtoint(strim(text), 10, &pid);
 	if (err)
 		return err;
-	if (text[0] == '/')
-		return debug_split_file(&req, text);
-	if (sscanf(text, "%d", &pid) != 1)
-		return -EINVAL;
-	return debug_split_pid(&req, pid);
+	if (range)
+		return debug_split_pid(&req, pid);
+	return pid == 1 ? debug_split_all() : -EINVAL;
 }
 
 static ssize_t debug_split_write(struct file *file, const char __user *buf,
