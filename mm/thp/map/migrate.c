@@ -103,6 +103,6 @@ void remove_migration_pmd(struct page_vma_mapped_walk *pvmw, struct page *new)
 	thp_migrate_add_rmap(&slot, &attrs);
 	thp_entry_set(&slot, entry);
 	/* Nothing to flush: no TLB has an entry that was not present. */
-	update_mmu_cache_pmd(slot.vma, slot.addr, slot.pmd);
+	thp_entry_preload(&slot);
 	trace_remove_migration_pmd(slot.addr, pmd_val(entry));
 }

@@ -43,7 +43,7 @@ static void thp_hint_take_back(const struct vm_fault *vmf)
 	const struct thp_slot slot = thp_slot_of_fault(vmf);
 
 	thp_entry_set(&slot, pmd_mkyoung(thp_hint_entry(vmf)));
-	update_mmu_cache_pmd(slot.vma, vmf->address, slot.pmd);
+	thp_entry_preload(&slot);
 }
 
 /*
