@@ -17,7 +17,10 @@
 
 /* ---- sizes ---- */
 
-/* The size of a leaf at each level; unknown where no level has leaves. */
+/*
+ * The size of a leaf at each level; unknown where no level has leaves.  Numbers
+ * of pages are signed: counters are changed by them in both directions.
+ */
 #ifdef CONFIG_PGTABLE_HAS_HUGE_LEAVES
 #define HPAGE_PMD_SHIFT	PMD_SHIFT
 #define HPAGE_PUD_SHIFT	PUD_SHIFT
@@ -27,13 +30,13 @@
 #endif
 
 #define HPAGE_PMD_ORDER	(HPAGE_PMD_SHIFT - PAGE_SHIFT)
-#define HPAGE_PMD_NR	(1 << HPAGE_PMD_ORDER)
-#define HPAGE_PMD_SIZE	(1UL << HPAGE_PMD_SHIFT)
+#define HPAGE_PMD_NR	((int)BIT(HPAGE_PMD_ORDER))
+#define HPAGE_PMD_SIZE	BIT(HPAGE_PMD_SHIFT)
 #define HPAGE_PMD_MASK	(~(HPAGE_PMD_SIZE - 1))
 
 #define HPAGE_PUD_ORDER	(HPAGE_PUD_SHIFT - PAGE_SHIFT)
-#define HPAGE_PUD_NR	(1 << HPAGE_PUD_ORDER)
-#define HPAGE_PUD_SIZE	(1UL << HPAGE_PUD_SHIFT)
+#define HPAGE_PUD_NR	((int)BIT(HPAGE_PUD_ORDER))
+#define HPAGE_PUD_SIZE	BIT(HPAGE_PUD_SHIFT)
 #define HPAGE_PUD_MASK	(~(HPAGE_PUD_SIZE - 1))
 
 /*

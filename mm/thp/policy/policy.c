@@ -169,6 +169,16 @@ static bool thp_file_allowed(const struct vm_area_struct *vma,
 	return thp_file_collapsible(vma);
 }
 
+/* By knobs and mount options of its own, or by force. */
+static unsigned long thp_shmem_orders(struct vm_area_struct *vma,
+				      unsigned long tva_flags)
+{
+	bool force = !(tva_flags & TVA_ENFORCE_SYSFS);
+
+	return shmem_allowable_huge_orders(file_inode(vma->vm_file), vma,
+					   vma->vm_pgoff, 0, force);
+}
+
 /**
  * __thp_vma_allowable_orders() - thp_vma_allowable_orders() without the test
  * that ends most calls
@@ -201,12 +211,8 @@ unsigned long __thp_vma_allowable_orders(struct vm_area_struct *vma,
 		orders &= thp_vma_roomy_orders(vma);
 		if (!orders)
 			return 0;
-		/* Knobs and mount options of its own. */
 		if (shmem_file(vma->vm_file))
-			return orders & shmem_allowable_huge_orders(
-					file_inode(vma->vm_file), vma,
-					vma->vm_pgoff, 0,
-					!(tva_flags & TVA_ENFORCE_SYSFS));
+			return orders & thp_shmem_orders(vma, tva_flags);
 	}
 
 	if (vma_is_anonymous(vma) ? thp_anon_allowed(vma, tva_flags) :

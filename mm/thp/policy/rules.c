@@ -173,7 +173,8 @@ int __init thp_parse_order_rules(const char *s, unsigned long supported,
 	}
 
 	for (;;) {
-		const char *stop = strchrnul(s, ';');
+		const char *next = strchr(s, ';');
+		const char *stop = next ?: s + strlen(s);
 		const char *colon = memchr(s, ':', stop - s);
 		unsigned long orders;
 		int to;
@@ -185,9 +186,9 @@ int __init thp_parse_order_rules(const char *s, unsigned long supported,
 		if (!orders || to < 0)
 			return -EINVAL;
 		thp_rule_move(scratch, nr, orders, to);
-		if (!*stop)
+		if (!next)
 			break;
-		s = stop + 1;
+		s = next + 1;
 	}
 
 	for (i = 0; i < nr; i++)
