@@ -128,15 +128,20 @@ static bool debug_may_split(struct debug_split *req, struct folio *folio)
 	return folio_test_private(folio) || can_split_folio(folio, 0, NULL);
 }
 
-static void debug_split_address(struct debug_split *req,
-				struct vm_area_struct *vma, unsigned long addr)
+/* Returns how far the entry at @addr reaches. */
+static unsigned long debug_split_address(struct debug_split *req,
+					 struct vm_area_struct *vma,
+					 unsigned long addr)
 {
+	unsigned long size = PAGE_SIZE;
 	struct folio_walk fw;
 	struct folio *folio;
 
 	folio = folio_walk_start(&fw, vma, addr, 0);
 	if (!folio)
-		return;
+		return size;
+	if (fw.level == FW_LEVEL_PMD)
+		size = PMD_SIZE - (addr & ~PMD_MASK);
 	if (debug_may_split(req, folio) && folio_trylock(folio))
 		folio_get(folio);
 	else
@@ -148,9 +153,10 @@ static void debug_split_address(struct debug_split *req,
 		folio_unlock(folio);
 		folio_put(folio);
 	}
+	return size;
 }
 
-/* Page by page: each entry of a page table may map another large folio. */
+/* Each entry of a page table may map another large folio. */
 static void debug_split_vma(struct debug_split *req, struct vm_area_struct *vma)
 {
 	unsigned long addr = max(req->start, vma->vm_start);
@@ -159,8 +165,8 @@ static void debug_split_vma(struct debug_split *req, struct vm_area_struct *vma)
 	if (vma_is_special_huge(vma) || (vma->vm_flags & VM_IO) ||
 	    is_vm_hugetlb_page(vma))
 		return;
-	for (; addr < end; addr += PAGE_SIZE) {
-		debug_split_address(req, vma, addr);
+	while (addr < end) {
+		addr += debug_split_address(req, vma, addr);
 		cond_resched();
 	}
 }

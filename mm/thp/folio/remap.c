@@ -86,8 +86,7 @@ static pte_t remap_zero_pte(const struct remap_run *run)
 static bool remap_may_be_zero(const struct folio_split *s,
 			      struct vm_area_struct *vma)
 {
-	return s->drop_zeroes && !s->new_order &&
-	       !folio_test_mlocked(s->folio) && !(vma->vm_flags & VM_LOCKED) &&
+	return s->drop_zeroes && !s->new_order && !(vma->vm_flags & VM_LOCKED) &&
 	       !mm_forbids_zeropage(vma->vm_mm);
 }
 
@@ -155,7 +154,10 @@ static bool remap_zero(const struct remap_run *run, unsigned int nth)
 	struct page *page = nth_page(run->attrs.page, nth);
 	struct mm_struct *mm = run->vma->vm_mm;
 
-	if (pte_none(run->zero) || PageHWPoison(page) || !thp_page_is_zero(page))
+	if (pte_none(run->zero) || PageHWPoison(page))
+		return false;
+	/* Another process may have locked the page in memory. */
+	if (folio_test_mlocked(page_folio(page)) || !thp_page_is_zero(page))
 		return false;
 
 	set_pte_at(mm, run->address + nth * PAGE_SIZE, run->ptep + nth,
