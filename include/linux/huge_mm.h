@@ -263,7 +263,7 @@ static inline bool hugepage_global_enabled(void)
  * @vm_flags: its flags, or what they are going to be
  *
  * By MADV_NOHUGEPAGE or prctl(PR_SET_THP_DISABLE), or the architecture, as
- * s390 does for guests.
+ * s390 does for guests.  With PR_THP_DISABLE_EXCEPT_ADVISED advice prevails.
  *
  * Context: any.
  * Return: whether it must get no huge pages.
@@ -271,9 +271,12 @@ static inline bool hugepage_global_enabled(void)
 static inline bool vma_thp_disabled(struct vm_area_struct *vma,
 				    unsigned long vm_flags)
 {
-	if (vm_flags & VM_NOHUGEPAGE)
+	const unsigned long *flags = &vma->vm_mm->flags;
+
+	if ((vm_flags & VM_NOHUGEPAGE) || test_bit(MMF_DISABLE_THP, flags))
 		return true;
-	return test_bit(MMF_DISABLE_THP, &vma->vm_mm->flags);
+	return !(vm_flags & VM_HUGEPAGE) &&
+	       test_bit(MMF_DISABLE_THP_EXCEPT_ADVISED, flags);
 }
 
 /**
