@@ -224,6 +224,7 @@ g_thp() {
 	t transhuge-stress-file 200 mm/transhuge-stress -d 10 -f /tmp/stress 256
 	rm /tmp/stress
 	t ksm_functional_tests 200 mm/ksm_functional_tests
+	t thp_map 400 mm/thp_map
 	case $GUEST_ARCH in x86_64) t soft-dirty 200 mm/soft-dirty ;; esac
 	nr 0
 }
