@@ -13,7 +13,7 @@
 #include "../../internal.h"
 
 #define TEST_ORDER	9
-#define TEST_NR		(1U << TEST_ORDER)
+#define TEST_NR		BIT(TEST_ORDER)
 #define TEST_INDEX	0x12345000UL
 
 /* Looks like memory of a process, as far as flags of a page go. */
@@ -211,4 +211,5 @@ static struct kunit_suite split_suite = {
 	.name = "thp_split",
 	.test_cases = split_cases,
 };
+
 kunit_test_suite(split_suite);
