@@ -192,6 +192,13 @@ g_khugepaged() {
 	calm
 }
 
+# Folios taken apart: ours, and what the base has.
+g_split() {
+	nr 0; calm
+	t thp_split 600 mm/thp_split
+	calm
+}
+
 # Our own tests, tools/testing/selftests/mm/khugepaged_*.c of this repository.
 g_collapse() {
 	local fs
