@@ -233,6 +233,7 @@ g_thp() {
 	t ksm_functional_tests 200 mm/ksm_functional_tests
 	t thp_map 400 mm/thp_map
 	t thp_anon 200 mm/thp_anon
+	t thp_knobs 300 mm/thp_knobs
 	case $GUEST_ARCH in x86_64) t soft-dirty 200 mm/soft-dirty ;; esac
 	nr 0
 }
