@@ -166,7 +166,8 @@ static bool remap_zero(const struct remap_run *run, unsigned int nth)
 	return true;
 }
 
-static void remap_run(const struct folio_split *s, const struct remap_run *run)
+static void remap_one_run(const struct folio_split *s,
+			  const struct remap_run *run)
 {
 	unsigned long first = page_to_pfn(run->attrs.page);
 	unsigned long step = 1UL << s->new_order;
@@ -201,7 +202,7 @@ static void remap_vma(const struct folio_split *s, struct vm_area_struct *vma)
 			return;
 		}
 		run = remap_run_start(s, &pvmw);
-		remap_run(s, &run);
+		remap_one_run(s, &run);
 		/* Go on from the last one that is done. */
 		pvmw.pte += run.nr - 1;
 		pvmw.address += (run.nr - 1) * PAGE_SIZE;
