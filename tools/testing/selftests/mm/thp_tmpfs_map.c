@@ -167,7 +167,7 @@ TEST_F(map, no_space)
 	EXPECT_EQ(self->pmd / 2 + 2, v.f_bfree);
 }
 
-/* A file says what it said, whatever its folios are split to. */
+/* A file says what it said when its folios are split. */
 TEST_F(map, split)
 {
 	const char *knob = "/sys/kernel/debug/split_huge_pages";
@@ -177,18 +177,15 @@ TEST_F(map, split)
 	if (access(knob, W_OK))
 		SKIP(return, "no split_huge_pages");
 	ASSERT_EQ(0, tmpfs_open(&self->t, "huge=always"));
-	for (int order = khp_pmd_order() - 1; order >= 0; order -= 2) {
-		ASSERT_EQ(0, ftruncate(self->t.fd, 0));
-		ASSERT_EQ(len, tmpfs_write(self->t.fd, 0, len));
-		ASSERT_EQ(khp_pmd_order(), tmpfs_order(self->t.fd, 0));
-		snprintf(text, sizeof(text), "%s,0x0,0x%lx,%d", self->t.name,
-			 2 * self->pmd, order);
-		ASSERT_EQ(0, khp_write(knob, text));
-		EXPECT_EQ(order, tmpfs_order(self->t.fd, 0));
-		EXPECT_EQ(order, tmpfs_order(self->t.fd, 2 * self->pmd - 1));
-		EXPECT_TRUE(tmpfs_holds(self->t.fd, 0, len));
-		EXPECT_EQ(2 * self->pmd, tmpfs_pages(self->t.fd));
-	}
+	ASSERT_EQ(len, tmpfs_write(self->t.fd, 0, len));
+	ASSERT_EQ(khp_pmd_order(), tmpfs_order(self->t.fd, 0));
+	snprintf(text, sizeof(text), "%s,0x0,0x%lx", self->t.name,
+		 2 * self->pmd);
+	ASSERT_EQ(0, khp_write(knob, text));
+	EXPECT_EQ(0, tmpfs_order(self->t.fd, 0));
+	EXPECT_EQ(0, tmpfs_order(self->t.fd, 2 * self->pmd - 1));
+	EXPECT_TRUE(tmpfs_holds(self->t.fd, 0, len));
+	EXPECT_EQ(2 * self->pmd, tmpfs_pages(self->t.fd));
 }
 
 static long swap_free_pages(void)
