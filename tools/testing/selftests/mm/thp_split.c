@@ -107,6 +107,7 @@ FIXTURE(split) {
 
 FIXTURE_SETUP(split)
 {
+	thp_save_settings();
 	khp_all_off();
 	khp_write(KHP_ROOT "shrink_underused", "0");
 	ASSERT_EQ(0, khp_set_order(khp_pmd_order(), "enabled", "madvise"));
@@ -125,7 +126,7 @@ FIXTURE_TEARDOWN(split)
 	if (self->has_limit)
 		set_limit_nr(saved_limit);
 	khp_write(KHP_ROOT "shrink_underused", "1");
-	khp_all_off();
+	thp_restore_settings();
 }
 
 TEST_F(split, to_every_order)
