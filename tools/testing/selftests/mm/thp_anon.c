@@ -17,7 +17,7 @@ FIXTURE(anon) {
 	size_t size;		/* of a huge page */
 	long nr;		/* base pages in it */
 	char *area;
-	char *p;		/* one in it, with one before */
+	char *p;		/* a huge page in it, mapping of its own */
 	int order;
 };
 
@@ -36,11 +36,12 @@ FIXTURE_SETUP(anon)
 	ASSERT_EQ(0, khp_write(KHP_ROOT "use_zero_page", "1"));
 	ASSERT_EQ(0, khp_set_order(self->order, "enabled", "always"));
 
-	self->area = mmap(NULL, 4 * self->size, PROT_READ | PROT_WRITE,
+	self->area = mmap(NULL, 4 * self->size, PROT_NONE,
 			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, self->area);
 	self->p = (char *)(((uintptr_t)self->area / self->size + 2) *
 			   self->size);
+	ASSERT_EQ(0, mprotect(self->p, self->size, PROT_READ | PROT_WRITE));
 }
 
 FIXTURE_TEARDOWN(anon)
@@ -119,7 +120,7 @@ TEST_F(anon, zero_write_is_huge)
 	ASSERT_TRUE(is_zero_page(p + self->size - psize()));
 
 	before = faults();
-	p[self->size / 2] = PATTERN;
+	p[self->size / 2 + 1] = PATTERN;
 	for (long i = 0; i < self->nr; i++)
 		((volatile char *)p)[i * psize()] = 0;
 	EXPECT_EQ(1, faults() - before);
@@ -128,7 +129,7 @@ TEST_F(anon, zero_write_is_huge)
 	EXPECT_TRUE(check_huge_anon(p, 1, self->size));
 	EXPECT_FALSE(is_zero_page(p));
 	EXPECT_EQ(1, wrong(p, self->size, 0));
-	EXPECT_EQ(PATTERN, p[self->size / 2]);
+	EXPECT_EQ(PATTERN, p[self->size / 2 + 1]);
 }
 
 /* Enabled no longer: the page written to, and zeroes everywhere else. */
@@ -148,30 +149,30 @@ TEST_F(anon, zero_write_is_small)
 	EXPECT_EQ(1, wrong(p, self->size, 0));
 }
 
+/* Runs in a child, after its parent has written. */
+static int zero_child(char *p, size_t size)
+{
+	if (wrong(p, size, 0))
+		return 1;
+	p[1] = PATTERN;
+	return check_huge_anon(p, 1, size) ? 0 : 2;
+}
+
 TEST_F(anon, zero_write_after_fork)
 {
-	int go[2], done[2], status;
 	char *p = self->p, c = 0;
+	int go[2], status;
 	pid_t pid;
 
-	ASSERT_EQ(0, pipe(go) | pipe(done));
+	ASSERT_EQ(0, pipe(go));
 	khp_touch(p, 1);
 	pid = fork();
 	ASSERT_LE(0, pid);
-	if (!pid) {
-		/* After the parent has written. */
-		if (read(go[0], &c, 1) != 1 || wrong(p, self->size, 0))
-			_exit(1);
-		p[1] = PATTERN;
-		if (!check_huge_anon(p, 1, self->size))
-			_exit(2);
-		if (write(done[1], &c, 1) != 1)
-			_exit(3);
-		_exit(0);
-	}
+	if (!pid)
+		_exit(read(go[0], &c, 1) == 1 ?
+		      zero_child(p, self->size) : 3);
 	p[0] = PATTERN;
 	EXPECT_EQ(1, write(go[1], &c, 1));
-	EXPECT_EQ(1, read(done[0], &c, 1));
 	EXPECT_EQ(pid, waitpid(pid, &status, 0));
 	EXPECT_EQ(0, status);
 	EXPECT_EQ(PATTERN, p[0]);
@@ -179,8 +180,6 @@ TEST_F(anon, zero_write_after_fork)
 	EXPECT_TRUE(check_huge_anon(p, 1, self->size));
 	close(go[0]);
 	close(go[1]);
-	close(done[0]);
-	close(done[1]);
 }
 
 /* The child is gone: whoever stays has the page for himself. */
@@ -249,6 +248,7 @@ TEST_F(anon, lazyfree)
 {
 	char *p = self->p, *q = self->p - self->size;
 
+	ASSERT_EQ(0, mprotect(q, self->size, PROT_READ | PROT_WRITE));
 	memset(p, PATTERN, self->size);
 	memset(q, PATTERN, self->size);
 	ASSERT_TRUE(check_huge_anon(q, 2, self->size));
