@@ -51,6 +51,9 @@ static bool slots_held(const struct collapse_map *map, unsigned int offset,
  * nothing: madvise() may enable it between two passes.  Empty pages still count
  * when they are filled in.
  *
+ * Only a huge page may be split again for its zeroes, and what that leaves are
+ * zero pages: more of them than would have it split speak against a new one.
+ *
  * Context: any.
  * Return: how many pages of a range may be of each kind.
  */
@@ -66,6 +69,7 @@ collapse_limits_of_order(const struct collapse_candidates *it,
 	if (order == it->map->order) {
 		limits.max_swap = it->limits->max_swap;
 		limits.max_shared = it->limits->max_shared;
+		limits.max_zero = it->limits->max_zero;
 	}
 	return limits;
 }
@@ -96,6 +100,8 @@ static enum scan_result slots_exceed(const struct collapse_candidates *it,
 	unsigned int none = (1U << order) - used;
 
 	if (none > limits.max_none)
+		return SCAN_EXCEED_NONE_PTE;
+	if (order == map->order && map->nr_zero > limits.max_zero)
 		return SCAN_EXCEED_NONE_PTE;
 	if (swapped > limits.max_swap)
 		return SCAN_EXCEED_SWAP_PTE;

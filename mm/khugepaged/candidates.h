@@ -19,6 +19,7 @@ struct collapse_limits {
 	unsigned int	max_none;
 	unsigned int	max_swap;
 	unsigned int	max_shared;
+	unsigned int	max_zero;	/* for the window as a whole only */
 };
 
 /*
@@ -28,6 +29,7 @@ struct collapse_limits {
  */
 struct collapse_map {
 	unsigned int	order;		/* the window has 1 << order slots */
+	unsigned int	nr_zero;	/* empty ones that have the zero page */
 	DECLARE_BITMAP(present, COLLAPSE_MAX_SLOTS);
 	DECLARE_BITMAP(swapped, COLLAPSE_MAX_SLOTS);
 	DECLARE_BITMAP(shared, COLLAPSE_MAX_SLOTS);

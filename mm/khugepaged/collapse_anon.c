@@ -23,6 +23,7 @@
 #include <asm/tlb.h>
 
 #include "../internal.h"
+#include "../thp/map/map.h"
 #include "anon_range.h"
 
 /* No CPU walks the table from now on; gup_fast may not be through with it. */
@@ -36,13 +37,19 @@ static void anon_detach_table(struct anon_range *range)
 	tlb_remove_table_sync_one();
 }
 
+/* The PMD of the window. */
+static struct thp_slot anon_slot(const struct anon_range *range)
+{
+	return thp_slot_at(range->c->vma, range->pmd, range->c->window);
+}
+
 static void anon_attach_table(struct anon_range *range)
 {
-	struct mm_struct *mm = range->c->mm;
-	spinlock_t *ptl = pmd_lock(mm, range->pmd);
+	struct thp_slot slot = anon_slot(range);
+	spinlock_t *ptl = thp_slot_lock(&slot);
 
 	VM_WARN_ON_ONCE(!pmd_none(pmdp_get(range->pmd)));
-	pmd_populate(mm, range->pmd, pmd_pgtable(range->table));
+	thp_table_attach(&slot, pmd_pgtable(range->table));
 	spin_unlock(ptl);
 }
 
@@ -140,23 +147,11 @@ static void anon_install_ptes(struct anon_range *range)
 /* Map the folio by a PMD, and keep the page table for when it is split. */
 static void anon_install_pmd(struct anon_range *range)
 {
-	struct collapse *c = range->c;
-	spinlock_t *ptl;
-	pmd_t pmd;
+	struct thp_slot slot = anon_slot(range);
+	spinlock_t *ptl = thp_slot_lock(&slot);
 
-	pmd = pmd_mkdirty(mk_huge_pmd(&c->folio->page, c->vma->vm_page_prot));
-	pmd = maybe_pmd_mkwrite(pmd, c->vma);
-
-	ptl = pmd_lock(c->mm, range->pmd);
-	VM_WARN_ON_ONCE(!pmd_none(pmdp_get(range->pmd)));
-	folio_add_new_anon_rmap(c->folio, c->vma, c->window, RMAP_EXCLUSIVE);
-	folio_add_lru_vma(c->folio, c->vma);
-	pgtable_trans_huge_deposit(c->mm, range->pmd,
-				   pmd_pgtable(range->table));
-	set_pmd_at(c->mm, c->window, range->pmd, pmd);
-	update_mmu_cache_pmd(c->vma, c->window, range->pmd);
-	/* Many of its pages may be zeroes; then reclaim may take it apart. */
-	deferred_split_folio(c->folio, false);
+	thp_entry_install_anon(&slot, range->c->folio,
+			       pmd_pgtable(range->table));
 	spin_unlock(ptl);
 }
 

@@ -14,6 +14,7 @@
 #include <linux/sysfs.h>
 
 #include "collapse.h"
+#include "../thp/policy/policy.h"
 
 unsigned int khugepaged_pages_to_scan __read_mostly;
 unsigned int khugepaged_scan_sleep_millisecs __read_mostly = 10 * MSEC_PER_SEC;
@@ -36,6 +37,8 @@ void khugepaged_get_limits(struct collapse_limits *limits)
 	limits->max_none = READ_ONCE(khugepaged_max_ptes_none);
 	limits->max_swap = READ_ONCE(khugepaged_max_ptes_swap);
 	limits->max_shared = READ_ONCE(khugepaged_max_ptes_shared);
+	limits->max_zero = thp_underused_enabled() ?
+			   thp_underused_limit(PMD_ORDER) : UINT_MAX;
 }
 
 /**

@@ -97,6 +97,17 @@ static void anon_scan_empty(struct anon_scan *s)
 				SCAN_EXCEED_NONE_PTE);
 }
 
+/* What reclaim leaves of a huge page that was split for its zeroes. */
+static void anon_scan_zero(struct anon_scan *s)
+{
+	const struct collapse_limits *limits = s->c->limits;
+
+	s->c->map.nr_zero++;
+	if (limits)
+		anon_scan_limit(s, s->c->map.nr_zero, limits->max_zero,
+				SCAN_EXCEED_NONE_PTE);
+}
+
 static void anon_scan_swapped(struct anon_scan *s)
 {
 	const struct collapse_limits *limits = s->c->limits;
@@ -304,6 +315,8 @@ static unsigned int anon_scan_slot(struct anon_scan *s)
 	switch (collapse_check_pte(s->c, anon_scan_address(s), pte, &why)) {
 	case SLOT_EMPTY:
 		anon_scan_empty(s);
+		if (!pte_none(pte))
+			anon_scan_zero(s);
 		break;
 	case SLOT_SWAPPED:
 		anon_scan_swapped(s);

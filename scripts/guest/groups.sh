@@ -161,6 +161,25 @@ g_expect() {
 	check pools-at-boot "" "$(pools_wrong)"
 }
 
+# The same of transparent huge pages: hpage.knobs=shmem_enabled:always,... says
+# which word of a file is in brackets; hpage.tmpfs=always what a mount does that
+# does not say; hpage.ignored=N as above.
+g_knobs() {
+	local k dir=/sys/kernel/mm/transparent_hugepage
+
+	for k in ${KNOBS//,/ }; do
+		check "${k%%:*}" "${k##*:}" "$(sed 's/.*\[\(.*\)\].*/\1/' "$dir/${k%%:*}")"
+	done
+	mkdir -p /tmp/knobs
+	mount -t tmpfs knobs /tmp/knobs
+	check tmpfs "${TMPFS:-never}" \
+		"$(awk '$1 == "knobs" { print match($4, /huge=[a-z_]*/) ? substr($4, RSTART + 5, RLENGTH - 5) : "never" }' /proc/mounts)"
+	umount /tmp/knobs
+	dmesg | grep -aE 'thp_|transparent_hugepage' >"$LOG"
+	check refused-parameters "${IGNORED:-0}" \
+		"$(dmesg | grep -acE '(thp_|transparent_hugepage).*(, ignored$|ignoring setting$)')"
+}
+
 # Our own tests, tools/testing/selftests/mm/hugetlb_*.c of this repository.
 g_own() {
 	local p
@@ -189,6 +208,13 @@ g_khugepaged() {
 	t khugepaged-file-ext4 600 mm/khugepaged-corrected all:file /mnt/ext4
 	t khugepaged-file-xfs 600 mm/khugepaged-corrected all:file /mnt/xfs
 	t khugepaged-file-tmpfs 600 mm/khugepaged-corrected all:file /tmp
+	calm
+}
+
+# Folios taken apart: ours, and what the base has.
+g_split() {
+	nr 0; calm
+	t thp_split 600 mm/thp_split
 	calm
 }
 
@@ -224,8 +250,20 @@ g_thp() {
 	t transhuge-stress-file 200 mm/transhuge-stress -d 10 -f /tmp/stress 256
 	rm /tmp/stress
 	t ksm_functional_tests 200 mm/ksm_functional_tests
+	t thp_map 400 mm/thp_map
+	t thp_anon 200 mm/thp_anon
+	t thp_knobs 300 mm/thp_knobs
 	case $GUEST_ARCH in x86_64) t soft-dirty 200 mm/soft-dirty ;; esac
 	nr 0
+}
+
+# tmpfs and shared memory, by tools/testing/selftests/mm/thp_*.c of this repository.
+g_tmpfs() {
+	nr 0; calm
+	t thp_tmpfs 300 mm/thp_tmpfs
+	t thp_tmpfs_map 300 mm/thp_tmpfs_map
+	t thp_faults 300 mm/thp_faults
+	calm
 }
 
 # One boot for each version of control groups: controllers do not move between

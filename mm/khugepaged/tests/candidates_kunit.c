@@ -455,11 +455,13 @@ static void candidates_limits(struct kunit *test)
 		limits.max_none = rows[i].limit;
 		limits.max_swap = rows[i].limit;
 		limits.max_shared = rows[i].limit;
+		limits.max_zero = rows[i].limit;
 		collapse_candidates_start(&it, &map, &limits, BIT(order));
 		scaled = collapse_limits_of_order(&it, order);
 		KUNIT_EXPECT_EQ(test, rows[i].scaled, scaled.max_none);
 		KUNIT_EXPECT_EQ(test, expected, scaled.max_swap);
 		KUNIT_EXPECT_EQ(test, expected, scaled.max_shared);
+		KUNIT_EXPECT_EQ(test, expected, scaled.max_zero);
 	}
 }
 
@@ -491,6 +493,26 @@ static void candidates_empty(struct kunit *test)
 	for (order = 2; order <= TEST_LARGE_ORDER; order++)
 		KUNIT_EXPECT_EQ(test, SCAN_SUCCEED,
 				judge(p, true, 0, order));
+}
+
+/* What a split of an underused huge page leaves is not made huge again. */
+static void candidates_zero(struct kunit *test)
+{
+	struct test_pair *p = test_pair(test, TEST_LARGE_ORDER);
+	unsigned int order, all = (1U << TEST_LARGE_ORDER) - 1;
+
+	p->limits = (struct collapse_limits){ all, all, all, all / 2 };
+	test_slot_set(&p->map, 0, SLOT_PLAIN);
+	p->map.nr_zero = all / 2;
+	KUNIT_EXPECT_EQ(test, SCAN_SUCCEED,
+			judge(p, true, 0, TEST_LARGE_ORDER));
+	p->map.nr_zero++;
+	KUNIT_EXPECT_EQ(test, SCAN_EXCEED_NONE_PTE,
+			judge(p, true, 0, TEST_LARGE_ORDER));
+	KUNIT_EXPECT_EQ(test, SCAN_SUCCEED,
+			judge(p, false, 0, TEST_LARGE_ORDER));
+	for (order = 2; order < TEST_LARGE_ORDER; order++)
+		KUNIT_EXPECT_EQ(test, SCAN_SUCCEED, judge(p, true, 0, order));
 }
 
 /* One page, and one in swap; every range there is. */
@@ -542,6 +564,7 @@ static void candidates_held(struct kunit *test)
 static struct kunit_case candidates_cases[] = {
 	KUNIT_CASE(candidates_limits),
 	KUNIT_CASE(candidates_empty),
+	KUNIT_CASE(candidates_zero),
 	KUNIT_CASE(candidates_in_use),
 	KUNIT_CASE(candidates_held),
 	KUNIT_CASE_SLOW(candidates_every_map),

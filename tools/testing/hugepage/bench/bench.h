@@ -15,6 +15,7 @@
 /* What of a path the bound is for. */
 enum path_cost {
 	COST_OVERHEAD,	/* executed, without clearing, copying and user space */
+	COST_UNCOPIED,	/* with clearing: nothing on the path needs zeroes */
 	COST_ELAPSED,	/* until the caller goes on, waiting included */
 };
 

@@ -153,6 +153,7 @@ static void print_path(const struct bench_path *path)
 {
 	static const char * const cost[] = {
 		[COST_OVERHEAD] = "overhead",
+		[COST_UNCOPIED] = "uncopied",
 		[COST_ELAPSED] = "elapsed",
 	};
 

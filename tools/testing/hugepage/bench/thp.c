@@ -196,12 +196,13 @@ static int tmpfs_file(void)
 	return fd;
 }
 
-static void tmpfs_write(int fd, const char *buffer, unsigned int n)
+/* In pieces of @piece. */
+static void tmpfs_write(int fd, const char *buffer, size_t size, size_t piece)
 {
-	unsigned int i;
+	size_t i;
 
-	for (i = 0; i < n; i++) {
-		if (write(fd, buffer, SZ_2M) != (ssize_t)SZ_2M)
+	for (i = 0; i < size; i += piece) {
+		if (write(fd, buffer, piece) != (ssize_t)piece)
 			die("write to tmpfs");
 	}
 }
@@ -212,7 +213,7 @@ static void run_tmpfs_write(const struct bench_path *path)
 	int fd = tmpfs_file();
 
 	window_open();
-	tmpfs_write(fd, buffer, path->n);
+	tmpfs_write(fd, buffer, path->n * SZ_2M, path->arg);
 	window_close();
 	close(fd);
 	unlink("/tmp/file");
@@ -224,7 +225,7 @@ static void run_tmpfs_read(const struct bench_path *path)
 	int fd = tmpfs_file();
 	unsigned int i;
 
-	tmpfs_write(fd, buffer, path->n);
+	tmpfs_write(fd, buffer, path->n * SZ_2M, SZ_2M);
 	lseek(fd, 0, SEEK_SET);
 	window_open();
 	for (i = 0; i < path->n; i++) {
@@ -286,8 +287,17 @@ const struct bench_path paths_thp[] = {
 	  .run = run_thp_exit, .n = 16, .arg = MAPPED_4K,
 	  .minus = "thp-exit-nothing" },
 	{ .name = "tmpfs-write", .title = "tmpfs huge=always, 2M written",
-	  .run = run_tmpfs_write, .n = 8 },
+	  .run = run_tmpfs_write, .n = 8, .arg = SZ_2M },
+	{ .name = "tmpfs-write-1m", .title = "2M written in two",
+	  .run = run_tmpfs_write, .n = 8, .arg = SZ_2M / 2,
+	  .cost = COST_UNCOPIED, .bound = 30 },
+	{ .name = "tmpfs-write-64k", .title = "2M written in pieces of 64K",
+	  .run = run_tmpfs_write, .n = 8, .arg = SZ_2M / 32,
+	  .cost = COST_UNCOPIED },
+	{ .name = "tmpfs-write-4k", .title = "2M written in pieces of 4K",
+	  .run = run_tmpfs_write, .n = 8, .arg = SZ_4K,
+	  .cost = COST_UNCOPIED },
 	{ .name = "tmpfs-read", .title = "tmpfs huge=always, 2M read",
-	  .run = run_tmpfs_read, .n = 8 },
+	  .run = run_tmpfs_read, .n = 8, .bound = 10 },
 	{ }
 };

@@ -98,3 +98,21 @@ void hugetlb_cgroup_tag_uncharge(struct hugetlb_pool *pool,
 	tag->charged -= n;
 	harness_check(tag->charged >= 0, "cgroup: uncharged twice");
 }
+
+/* A number in any base that C has, then K, M, G...; no blanks, no sign. */
+unsigned long long memparse(const char *s, char **end)
+{
+	static const char suffix[] = "KMGTPE";
+	const char *unit;
+	unsigned long long n;
+
+	*end = (char *)s;
+	if (*s < '0' || *s > '9')
+		return 0;
+	n = strtoull(s, end, 0);
+	unit = **end < 'A' ? NULL : strchr(suffix, **end & ~0x20);
+	if (!unit)
+		return n;
+	(*end)++;
+	return n << 10 * (unit - suffix + 1);
+}

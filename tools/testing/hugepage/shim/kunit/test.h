@@ -72,6 +72,8 @@ static void __attribute__((constructor)) harness_register_suites(void)	\
 		harness_add_suite(list[i]);				\
 }
 
+#define kunit_test_init_section_suites(suites...)			\
+	kunit_test_suites(suites)
 #define kunit_test_suite(suite)		kunit_test_suites(&(suite))
 
 /* ---- expectations go on, assertions end the test case ---- */
