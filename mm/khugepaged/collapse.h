@@ -52,6 +52,7 @@ struct collapse {
 	unsigned long		start, end; /* part of the window inside the VMA */
 	pgoff_t			pgoff;	/* of @window in @file, base pages */
 	unsigned long		orders;	/* enabled and allowed for the VMA */
+	unsigned long		bounded; /* of these, not beyond the end of @file */
 
 	/* ---- found by the scan ---- */
 	struct collapse_map	map;

@@ -68,6 +68,7 @@ int hugepage_madvise(struct vm_area_struct *vma, unsigned long *vm_flags,
  *	decide about the answer
  * @huge: of these, how many are huge now
  * @failed: what happened last to one that is not
+ * @dropped: mmap_lock was dropped on the way
  */
 struct advice {
 	struct collapse		*c;
@@ -76,7 +77,11 @@ struct advice {
 	unsigned long		pmd, small;
 	unsigned long		whole, huge;
 	enum scan_result	failed;
+	bool			dropped;
 };
+
+/* As often a window is tried whose pages somebody has for a moment. */
+#define ADVICE_TRIES	3
 
 /* Smaller orders that somebody enabled, for this kind of memory. */
 static unsigned long advice_small_orders(struct vm_area_struct *vma)
@@ -169,42 +174,63 @@ static bool advice_has_range(const struct advice *a)
 	return round_up(a->start, size) + size <= a->end;
 }
 
-/*
- * All windows, until one says that the others will not fare better.  Return:
- * whether mmap_lock was dropped in between; it is held again.
- */
-static bool advice_run(struct advice *a)
+/* Return: what came of the window.  mmap_lock is held again. */
+static enum scan_result advice_try_window(struct advice *a)
 {
 	struct collapse *c = a->c;
 	enum scan_result result;
-	bool dropped = false;
+
+	if (!c->orders)
+		return SCAN_SUCCEED;
+	if (!collapse_window_scan(c))
+		return c->failed;
+
+	a->dropped = true;
+	mmap_read_unlock(c->mm);
+	result = collapse_window(c);
+	cond_resched();
+	mmap_read_lock(c->mm);
+	return result;
+}
+
+/*
+ * Is it worth trying at once again?  Reclaim and the batches of other CPUs have
+ * pages for a moment only; the batches are what can be waited for.
+ */
+static bool advice_again(enum scan_result result)
+{
+	if (collapse_errno(result) != -EAGAIN)
+		return false;
+	lru_add_drain_all();
+	return true;
+}
+
+/* All windows, until one says that the others will not fare better. */
+static void advice_run(struct advice *a)
+{
+	struct collapse *c = a->c;
+	enum scan_result result;
 	unsigned long address;
+	unsigned int tries;
 
 	mmap_assert_locked(c->mm);
 
 	for (address = a->start; address < a->end; address = c->end) {
-		result = dropped ? advice_find_vma(a, address) : SCAN_SUCCEED;
-		if (result != SCAN_SUCCEED) {
-			a->failed = result;
-			break;
-		}
-		advice_window_start(a, address);
-		if (!c->orders)
-			continue;
+		tries = ADVICE_TRIES;
+		do {
+			result = a->dropped ? advice_find_vma(a, address) :
+					      SCAN_SUCCEED;
+			if (result != SCAN_SUCCEED) {
+				a->failed = result;
+				return;
+			}
+			advice_window_start(a, address);
+			result = advice_try_window(a);
+		} while (--tries && advice_again(result));
 
-		if (collapse_window_scan(c)) {
-			dropped = true;
-			mmap_read_unlock(c->mm);
-			result = collapse_window(c);
-			cond_resched();
-			mmap_read_lock(c->mm);
-		} else {
-			result = c->failed;
-		}
 		if (!advice_window_end(a, result))
-			break;
+			return;
 	}
-	return dropped;
 }
 
 /* Nothing between two PMDs was always as good as done. */
@@ -253,7 +279,8 @@ int madvise_collapse(struct vm_area_struct *vma, struct vm_area_struct **prev,
 
 	mmgrab(mm);
 	lru_add_drain_all();
-	if (advice_run(&a))
+	advice_run(&a);
+	if (a.dropped)
 		*prev = NULL;
 	mmdrop(mm);
 

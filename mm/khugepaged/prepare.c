@@ -12,6 +12,7 @@
 #include <linux/nodemask.h>
 #include <linux/rmap.h>
 #include <linux/sched/coredump.h>
+#include <linux/shmem_fs.h>
 #include <linux/swap.h>
 #include <linux/swapops.h>
 #include <linux/topology.h>
@@ -122,6 +123,20 @@ static enum scan_result prepare_folio(struct collapse *c)
 	return SCAN_SUCCEED;
 }
 
+/* Where there is a folio, who collapses has the last word. */
+static void prepare_trace_failure(const struct collapse *c,
+				  enum scan_result result)
+{
+	if (!c->file) {
+		trace_mm_collapse_huge_page(c->mm, false, result);
+		return;
+	}
+	trace_mm_khugepaged_collapse_file(c->mm, -1UL, c->pgoff + c->offset,
+					  collapse_address(c),
+					  shmem_file(c->file), c->file,
+					  collapse_nr(c), result);
+}
+
 /**
  * collapse_prepare() - get a folio for the range
  * @c: the attempt; range and map are set
@@ -141,9 +156,8 @@ enum scan_result collapse_prepare(struct collapse *c)
 		prepare_node_load(c);
 
 	result = prepare_folio(c);
-	/* Where there is a folio, collapse_anon() has the last word. */
-	if (result != SCAN_SUCCEED && !c->file)
-		trace_mm_collapse_huge_page(c->mm, false, result);
+	if (result != SCAN_SUCCEED)
+		prepare_trace_failure(c, result);
 	return result;
 }
 

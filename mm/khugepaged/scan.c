@@ -47,6 +47,22 @@ unsigned long collapse_fitting_orders(struct vm_area_struct *vma,
 	return orders;
 }
 
+/*
+ * Orders that shared memory may have only within its size.  The VMA was judged
+ * by its first page; a page that no file reaches is permitted all the others.
+ */
+static unsigned long window_bounded_orders(const struct collapse *c,
+					   struct vm_area_struct *vma)
+{
+	const pgoff_t beyond = LONG_MAX;
+
+	if (!collapse_is_khugepaged(c) || vma_is_anonymous(vma) ||
+	    !shmem_file(vma->vm_file))
+		return 0;
+	return ~shmem_allowable_huge_orders(file_inode(vma->vm_file), vma,
+					    beyond, 0, false);
+}
+
 /**
  * collapse_window_start() - begin with a window
  * @c: the attempt; mm and limits are set
@@ -74,6 +90,7 @@ void collapse_window_start(struct collapse *c, struct vm_area_struct *vma,
 	c->orders = orders;
 	if (c->end - c->start < PMD_SIZE)
 		c->orders &= ~BIT(PMD_ORDER);
+	c->bounded = c->orders & window_bounded_orders(c, vma);
 
 	c->blocked_by = SCAN_FAIL;
 	c->referenced = 0;
@@ -149,14 +166,29 @@ static void window_settle(struct collapse *c, enum scan_result result,
 	c->failed = c->memory_short ? SCAN_ALLOC_HUGE_PAGE_FAIL : result;
 }
 
-/* Parts outside the VMA are not there to be collapsed; that is no failure. */
+/* Does the range reach beyond the end of a file that has to hold all of it? */
+static bool window_exceeds_file(const struct collapse *c)
+{
+	const struct collapse_candidates *it = &c->candidates;
+	loff_t end = (loff_t)(c->pgoff + it->offset + (1UL << it->order));
+
+	if (!(c->bounded & BIT(it->order)))
+		return false;
+	return end > DIV_ROUND_UP_ULL(i_size_read(file_inode(c->file)),
+				      PAGE_SIZE);
+}
+
+/*
+ * Parts outside the VMA, or the file, are not there to be collapsed; that is no
+ * failure.
+ */
 static bool window_outside(struct collapse *c)
 {
 	struct collapse_candidates *it = &c->candidates;
 	unsigned long first = c->window + ((unsigned long)it->offset << PAGE_SHIFT);
 	unsigned long last = first + (PAGE_SIZE << it->order) - 1;
 
-	if (first >= c->start && last < c->end)
+	if (first >= c->start && last < c->end && !window_exceeds_file(c))
 		return false;
 	if (last < c->start || first >= c->end)
 		collapse_candidates_done(it);

@@ -220,7 +220,7 @@ g_split() {
 
 # Our own tests, tools/testing/selftests/mm/khugepaged_*.c of this repository.
 g_collapse() {
-	local fs
+	local fs p
 
 	nr 0; calm
 	t khugepaged_shmem 300 mm/khugepaged_shmem
@@ -228,8 +228,9 @@ g_collapse() {
 		t khugepaged_file-$fs 300 env KHUGEPAGED_DIR=/mnt/$fs mm/khugepaged_file
 	done
 	t khugepaged_stress 200 env KHUGEPAGED_DIR=/mnt/ext4 mm/khugepaged_stress 30
-	t khugepaged_anon 900 mm/khugepaged_anon
-	t khugepaged_orders 900 mm/khugepaged_orders
+	for p in knobs anon orders after; do
+		t khugepaged_$p 300 mm/khugepaged_$p
+	done
 	calm
 }
 

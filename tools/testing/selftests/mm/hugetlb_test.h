@@ -15,6 +15,7 @@
 #include <unistd.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include "file_write.h"
 
 #ifndef MAP_HUGE_SHIFT
 #define MAP_HUGE_SHIFT 26
@@ -67,20 +68,6 @@ static inline long huge_get_node(size_t size, int node, const char *file)
 static inline long huge_get(size_t size, const char *file)
 {
 	return huge_get_node(size, -1, file);
-}
-
-/* 0, or the errno of the write */
-static inline int file_write(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY);
-	int err = 0;
-
-	if (fd < 0)
-		return errno;
-	if (write(fd, text, strlen(text)) != (ssize_t)strlen(text))
-		err = errno ? errno : EIO;
-	close(fd);
-	return err;
 }
 
 static inline int huge_write_node(size_t size, int node, const char *file,

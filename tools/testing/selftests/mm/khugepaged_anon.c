@@ -51,7 +51,8 @@ TEST_F(order, full)
 	long n = 1L << order, before = stat_of(order, "collapse_alloc");
 	struct layout one, two;
 
-	touch_small(self->p, 1UL << order, 0, ALL);
+	touch_small(self->p, 0, ALL);
+	enable(1UL << order);
 	ASSERT_TRUE(khp_passes(3));
 	look(self->p, &one);
 	for (long i = 0; i < ALL; i += n) {
@@ -83,10 +84,10 @@ static void holes_at(struct __test_metadata *_metadata, int order, long max)
 	for (long r = 0; r < nr; r++) {
 		/* in front, behind, in the middle */
 		holes[r] = limit + (r & 1);
-		touch_small(p, 0, r * n + (r % 3 == 0 ? holes[r] : 0),
+		touch_small(p, r * n + (r % 3 == 0 ? holes[r] : 0),
 			    r % 3 == 2 ? (n - holes[r]) / 2 : n - holes[r]);
 		if (r % 3 == 2)
-			touch_small(p, 0, r * n + n - (n - holes[r] + 1) / 2,
+			touch_small(p, r * n + n - (n - holes[r] + 1) / 2,
 				    (n - holes[r] + 1) / 2);
 		want += holes[r] <= limit ? n : n - holes[r];
 	}
@@ -125,7 +126,7 @@ TEST_F(order, zero_pages)
 	long n = 1L << order;
 	struct layout l;
 
-	touch_small(self->p, 0, 0, 1);
+	touch_small(self->p, 0, 1);
 	khp_touch(self->p, n);
 	look(self->p, &l);
 	EXPECT_EQ(1, l.resident);
@@ -149,19 +150,6 @@ static bool have_swap(void)
 	return khp_meminfo("SwapFree") > 65536;
 }
 
-static long swap_out(char *p, long n)
-{
-	long out = 0;
-
-	for (int tries = 0; tries < 20 && out < n; tries++) {
-		madvise(p, size(n), MADV_PAGEOUT);
-		out = 0;
-		for (long i = 0; i < n; i++)
-			out += !!(khp_pagemap(p + size(i)) & PM_SWAP);
-	}
-	return out;
-}
-
 TEST_F(order, swap)
 {
 	int order = variant->order;
@@ -172,8 +160,8 @@ TEST_F(order, swap)
 	if (!have_swap())
 		SKIP(return, "no swap");
 	khp_set("max_ptes_swap", max);
-	touch_small(self->p, 0, 0, n);
-	touch_small(self->p, 0, NP, n);
+	touch_small(self->p, 0, n);
+	touch_small(self->p, NP, n);
 	ASSERT_EQ(limit, swap_out(self->p, limit));
 	ASSERT_EQ(limit + 1, swap_out(self->p + size(NP), limit + 1));
 	/* Looked at lately, all that is there. */
@@ -203,8 +191,8 @@ TEST_F(order, shared)
 	char c;
 
 	khp_set("max_ptes_shared", max);
-	touch_small(self->p, 0, 0, n);
-	touch_small(self->p, 0, NP, n);
+	touch_small(self->p, 0, n);
+	touch_small(self->p, NP, n);
 	ASSERT_EQ(0, pipe(go));
 	child = fork();
 	if (!child) {
@@ -238,23 +226,6 @@ TEST_F(order, shared)
 	EXPECT_TRUE(khp_page_holds(self->p, SEED + 2, n - 1));
 }
 
-static int userfault(char *p, size_t len, unsigned long mode)
-{
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register reg = {
-		.range = { .start = (uintptr_t)p, .len = len },
-		.mode = mode,
-	};
-	int fd = syscall(__NR_userfaultfd, O_CLOEXEC | O_NONBLOCK);
-
-	if (fd >= 0 && (ioctl(fd, UFFDIO_API, &api) ||
-			ioctl(fd, UFFDIO_REGISTER, &reg))) {
-		close(fd);
-		fd = -1;
-	}
-	return fd;
-}
-
 /* One protected page keeps its range, and stays protected. */
 TEST_F(order, uffd_wp)
 {
@@ -264,7 +235,7 @@ TEST_F(order, uffd_wp)
 	struct layout l;
 	int fd;
 
-	touch_small(self->p, 0, 0, ALL);
+	touch_small(self->p, 0, ALL);
 	fd = userfault(self->p, size(ALL), UFFDIO_REGISTER_MODE_WP);
 	if (fd < 0)
 		SKIP(return, "no write-protection by userfaultfd");
@@ -291,8 +262,8 @@ TEST_F(order, uffd_missing)
 	struct layout l;
 	int fd;
 
-	touch_small(self->p, 0, 0, n - 1);
-	touch_small(self->p, 0, NP, n);
+	touch_small(self->p, 0, n - 1);
+	touch_small(self->p, NP, n);
 	fd = userfault(self->p, size(ALL), UFFDIO_REGISTER_MODE_MISSING);
 	if (fd < 0)
 		SKIP(return, "no userfaultfd");
@@ -315,7 +286,7 @@ TEST_F(order, pinned)
 	uint64_t seen = 0;
 	struct layout l;
 
-	touch_small(self->p, 0, 0, ALL);
+	touch_small(self->p, 0, ALL);
 	ASSERT_EQ(0, pipe(fd));
 	ASSERT_EQ(4096, vmsplice(fd[1], &iov, 1, 0));
 	enable(1UL << order);
@@ -328,6 +299,7 @@ TEST_F(order, pinned)
 	EXPECT_EQ(sizeof(seen), read(fd[0], &seen, sizeof(seen)));
 	EXPECT_EQ(khp_word(SEED + 1, 1), seen);
 	close(fd[0]);
+	close(fd[1]);
 	ASSERT_TRUE(khp_passes(3));
 	look(self->p, &l);
 	EXPECT_TRUE(whole(&l, 0, order));
@@ -343,9 +315,10 @@ TEST_F(order, soft_dirty)
 
 	if (!softdirty_supported())
 		SKIP(return, "no soft-dirty bit");
-	touch_small(self->p, 0, 0, n - 1);
+	touch_small(self->p, 0, n - 1);
 	clear_softdirty();
 	khp_fill_page(self->p, SEED + 1, 1);
+	enable(1UL << order);
 	ASSERT_EQ(0, khp_collapse_retry(self->p, size(n)));
 	for (long i = 0; i < n; i++)
 		dirty += !!(khp_pagemap(self->p + size(i)) & PM_SOFT_DIRTY);

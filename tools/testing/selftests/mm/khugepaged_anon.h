@@ -6,6 +6,9 @@
 #ifndef KHUGEPAGED_ANON_H
 #define KHUGEPAGED_ANON_H
 
+#include <linux/userfaultfd.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
 #include "khugepaged_test.h"
 
 #define NP		512L		/* pages in a window */
@@ -25,6 +28,8 @@ struct layout {
 /* Settings are as before when the test ends. */
 static struct thp_settings saved;
 static pid_t saved_by;
+
+static unsigned long enabled;	/* orders, by enable() */
 
 static void restore(void)
 {
@@ -46,12 +51,20 @@ static inline size_t size(long n)
 	return n * psize();
 }
 
-/* Only for memory that asks for it, so that all results are ours. */
+/*
+ * These orders and no others, only for memory that asks for it: all results are
+ * ours.  A knob is written if it changes, as the thread may start or stop.
+ */
 static inline void enable(unsigned long orders)
 {
-	for (int order = 2; order <= 9; order++)
-		khp_set_order(order, "enabled",
-			      orders >> order & 1 ? "madvise" : "never");
+	unsigned long change = orders ^ enabled;
+
+	for (int order = 2; order <= 9; order++) {
+		if (change >> order & 1)
+			khp_set_order(order, "enabled",
+				      orders >> order & 1 ? "madvise" : "never");
+	}
+	enabled = orders;
 }
 
 static inline long stat_of(int order, const char *name)
@@ -68,13 +81,12 @@ static inline long limit_of(long max, int order)
 	return max >> (9 - order);
 }
 
-/* Small pages, whatever is enabled now. */
-static inline void touch_small(char *p, unsigned long orders, long from, long n)
+/* Small pages.  Nothing is enabled afterwards. */
+static inline void touch_small(char *p, long from, long n)
 {
 	enable(0);
 	for (long i = from; i < from + n; i++)
 		khp_fill_page(p, SEED, i);
-	enable(orders);
 }
 
 static inline void look(const char *p, struct layout *l)
@@ -124,17 +136,56 @@ static inline bool same_pages(const struct layout *a, const struct layout *b)
 	return same_orders(a, b) && !memcmp(a->pfn, b->pfn, sizeof(a->pfn));
 }
 
-/* Two windows that may have folios of these orders; nothing is there yet. */
+/*
+ * Two windows that may have folios of these orders; nothing is there yet.  A
+ * first touch while something is enabled is how khugepaged hears of us.
+ */
 static inline char *memory(unsigned long orders)
 {
 	char *p = khp_reserve(size(ALL));
 
 	khp_all_off();
+	enabled = 0;
 	enable(orders);
 	if (!p || mprotect(p, size(ALL), PROT_READ | PROT_WRITE) ||
 	    madvise(p, size(ALL), MADV_HUGEPAGE))
 		return NULL;
+	*(volatile char *)p = 1;
+	if (madvise(p, size(NP), MADV_DONTNEED))
+		return NULL;
 	return p;
+}
+
+/* Watch what is done to memory; -1: cannot be had. */
+static inline int userfault(char *p, size_t len, unsigned long mode)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register reg = {
+		.range = { .start = (uintptr_t)p, .len = len },
+		.mode = mode,
+	};
+	int fd = syscall(__NR_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+
+	if (fd >= 0 && (ioctl(fd, UFFDIO_API, &api) ||
+			ioctl(fd, UFFDIO_REGISTER, &reg))) {
+		close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
+/* Return: how many of n pages are in swap. */
+static inline long swap_out(char *p, long n)
+{
+	long out = 0;
+
+	for (int tries = 0; tries < 20 && out < n; tries++) {
+		madvise(p, size(n), MADV_PAGEOUT);
+		out = 0;
+		for (long i = 0; i < n; i++)
+			out += !!(khp_pagemap(p + size(i)) & PM_SWAP);
+	}
+	return out;
 }
 
 #endif /* KHUGEPAGED_ANON_H */

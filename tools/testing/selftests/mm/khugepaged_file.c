@@ -88,7 +88,7 @@ FIXTURE_SETUP(file)
 		SKIP(return, "no huge pages, or not root");
 	thp_save_settings();
 	khp_all_off();
-	khp_write(KHP_ROOT "enabled", "madvise");
+	file_write(KHP_ROOT "enabled", "madvise");
 	self->pmd = read_pmd_pagesize();
 	self->nr = self->pmd / psize();
 	self->pages = WINDOWS * self->nr;
@@ -216,25 +216,6 @@ TEST_F(file, writer)
 }
 
 /* ---- races ---- */
-
-struct race {
-	const char *path;
-	char *p;
-	size_t len;
-	long rounds;
-	volatile bool stop;
-};
-
-static void *race_collapse(void *arg)
-{
-	struct race *r = arg;
-
-	while (!r->stop) {
-		madvise(r->p, r->len, MADV_COLLAPSE);
-		r->rounds++;
-	}
-	return NULL;
-}
 
 static void *race_open(void *arg)
 {

@@ -49,9 +49,10 @@ TEST_F(orders, creep_half)
 	struct layout l;
 
 	khp_set("max_ptes_none", 256);
-	touch_small(self->p, ORDERS, 0, 9);
-	touch_small(self->p, ORDERS, 64, 33);
-	touch_small(self->p, ORDERS, NP + 5, 6);
+	touch_small(self->p, 0, 9);
+	touch_small(self->p, 64, 33);
+	touch_small(self->p, NP + 5, 6);
+	enable(ORDERS);
 	no_creep(_metadata, self->p, 16 + 64 + 4 + 4);
 	look(self->p, &l);
 	EXPECT_TRUE(whole(&l, 0, 4));
@@ -69,8 +70,9 @@ TEST_F(orders, creep_500)
 	struct layout l;
 
 	khp_set("max_ptes_none", 500);
-	touch_small(self->p, ORDERS, 0, 1);
-	touch_small(self->p, ORDERS, 40, 1);
+	touch_small(self->p, 0, 1);
+	touch_small(self->p, 40, 1);
+	enable(ORDERS);
 	no_creep(_metadata, self->p, 64);
 	look(self->p, &l);
 	EXPECT_TRUE(whole(&l, 0, 6));
@@ -81,8 +83,8 @@ TEST_F(orders, creep_511)
 	const unsigned long orders = ORDERS & ~BIT_ULL(9);
 	struct layout l;
 
+	touch_small(self->p, 300, 1);
 	enable(orders);
-	touch_small(self->p, orders, 300, 1);
 	no_creep(_metadata, self->p, 256);
 	look(self->p, &l);
 	EXPECT_TRUE(whole(&l, 256, 8));
@@ -94,7 +96,8 @@ TEST_F(orders, creep_0)
 
 	khp_set("max_ptes_none", 0);
 	for (long i = 0; i < ALL; i += 32)
-		touch_small(self->p, ORDERS, i, i % 23);
+		touch_small(self->p, i, i % 23);
+	enable(ORDERS);
 	ASSERT_TRUE(khp_passes(2));
 	look(self->p, &first);
 	ASSERT_TRUE(khp_passes(19));
@@ -110,7 +113,8 @@ TEST_F(orders, touched_later)
 	struct layout l;
 
 	khp_set("max_ptes_none", 256);
-	touch_small(self->p, ORDERS, 0, 9);
+	touch_small(self->p, 0, 9);
+	enable(ORDERS);
 	no_creep(_metadata, self->p, 16);
 	for (long i = 9; i < 16; i++)
 		khp_fill_page(self->p, SEED, i);
@@ -129,7 +133,8 @@ TEST_F(orders, zeroes_written_later)
 	struct layout l;
 
 	khp_set("max_ptes_none", 256);
-	touch_small(self->p, ORDERS, 0, 9);
+	touch_small(self->p, 0, 9);
+	enable(ORDERS);
 	no_creep(_metadata, self->p, 16);
 	for (long i = 9; i < 16; i++)
 		*(volatile char *)(self->p + size(i)) = 0;
@@ -148,7 +153,8 @@ TEST_F(orders, creep_migrated)
 	struct layout l;
 
 	khp_set("max_ptes_none", 256);
-	touch_small(self->p, ORDERS, 0, 9);
+	touch_small(self->p, 0, 9);
+	enable(ORDERS);
 	ASSERT_TRUE(khp_passes(2));
 	look(self->p, &l);
 	ASSERT_TRUE(whole(&l, 0, 4));
@@ -172,8 +178,9 @@ TEST_F(orders, largest_first)
 	struct layout l;
 
 	khp_set("max_ptes_none", 0);
-	touch_small(self->p, ORDERS, 0, 256 + 64 + 16 + 4);
-	touch_small(self->p, ORDERS, NP, NP);
+	touch_small(self->p, 0, 256 + 64 + 16 + 4);
+	touch_small(self->p, NP, NP);
+	enable(ORDERS);
 	ASSERT_TRUE(khp_passes(2));
 	look(self->p, &l);
 	EXPECT_TRUE(whole(&l, 0, 8));
@@ -190,7 +197,8 @@ TEST_F(orders, parts_of_windows)
 {
 	struct layout before, after;
 
-	touch_small(self->p, ORDERS, 0, ALL);
+	touch_small(self->p, 0, ALL);
+	enable(ORDERS);
 	enable(0x3c);
 	ASSERT_EQ(0, madvise(self->p, size(ALL), MADV_NOHUGEPAGE));
 	look(self->p, &before);
@@ -222,7 +230,7 @@ TEST_F(orders, pieces)
 	ASSERT_TRUE(whole(&l, 0, 9));
 	for (long i = 1; i < NP; i += 3) {
 		ASSERT_EQ(0, madvise(self->p + size(i), size(1), MADV_DONTNEED));
-		touch_small(self->p, 0, i, 1);
+		touch_small(self->p, i, 1);
 	}
 	enable(1UL << 4);
 	ASSERT_TRUE(khp_passes(3));
@@ -301,27 +309,31 @@ TEST_F(orders, ksm)
 		else
 			khp_fill_page(self->p, SEED, i);
 	}
-	ASSERT_EQ(0, madvise(self->p, size(64), MADV_MERGEABLE));
-	khp_write(KSM "use_zero_pages", "1");
-	khp_write(KSM "pages_to_scan", "10000");
-	khp_write(KSM "sleep_millisecs", "0");
-	ASSERT_EQ(0, khp_write(KSM "run", "1"));
+	ASSERT_EQ(0, madvise(self->p, size(ALL), MADV_MERGEABLE));
+	file_write(KSM "use_zero_pages", "1");
+	file_write(KSM "pages_to_scan", "10000");
+	file_write(KSM "sleep_millisecs", "0");
+	ASSERT_EQ(0, file_write(KSM "run", "1"));
 	for (int i = 0; i < 500 && zeroes < 32; i++) {
 		usleep(10000);
 		zeroes = zeroes_merged();
 	}
-	khp_write(KSM "run", "0");
-	khp_write(KSM "use_zero_pages", "0");
+	file_write(KSM "run", "0");
+	file_write(KSM "use_zero_pages", "0");
 	EXPECT_EQ(32, zeroes);
 	look(self->p, &l);
 	EXPECT_EQ(32, l.resident);
 
+	/* Merged pages are shared, so only a whole window can have them. */
 	khp_set("max_ptes_shared", LIMIT_ALL);
 	enable(1UL << 6);
 	ASSERT_TRUE(khp_passes(3));
 	look(self->p, &l);
-	EXPECT_TRUE(whole(&l, 0, 6));
-	EXPECT_EQ(64, l.resident);
+	EXPECT_EQ(32, l.resident);
+	enable(1UL << 9);
+	ASSERT_TRUE(khp_passes(3));
+	look(self->p, &l);
+	EXPECT_TRUE(whole(&l, 0, 9));
 	EXPECT_EQ(0, zeroes_merged());
 	for (long i = 0; i < 64; i += 4) {
 		EXPECT_TRUE(khp_page_holds(self->p, SEED, i));
@@ -335,7 +347,8 @@ TEST_F(orders, locked)
 {
 	struct layout l;
 
-	touch_small(self->p, ORDERS, 0, 100);
+	touch_small(self->p, 0, 100);
+	enable(ORDERS);
 	ASSERT_EQ(0, mlock(self->p, size(100)));
 	enable(0x7c);
 	ASSERT_TRUE(khp_passes(3));
@@ -352,7 +365,8 @@ TEST_F(orders, read_only)
 {
 	struct layout before, after;
 
-	touch_small(self->p, ORDERS, 0, NP);
+	touch_small(self->p, 0, NP);
+	enable(ORDERS);
 	ASSERT_EQ(0, mprotect(self->p, size(ALL), PROT_READ));
 	look(self->p, &before);
 	ASSERT_TRUE(khp_passes(2));
@@ -368,9 +382,9 @@ TEST_F(orders, madvise_window)
 {
 	struct layout l;
 
+	touch_small(self->p, 3, 1);
+	touch_small(self->p, NP + 20, 1);
 	enable(0x10);
-	touch_small(self->p, 0x10, 3, 1);
-	touch_small(self->p, 0x10, NP + 20, 1);
 	EXPECT_EQ(0, khp_collapse_retry(self->p, size(NP + 64)));
 	look(self->p, &l);
 	EXPECT_TRUE(whole(&l, 0, 9));
@@ -384,8 +398,8 @@ TEST_F(orders, madvise_small)
 	struct layout l;
 
 	khp_set("max_ptes_none", 0);
+	touch_small(self->p, 20, 30);
 	enable(0x1c);
-	touch_small(self->p, 0x1c, 20, 30);
 	EXPECT_EQ(0, khp_collapse_retry(self->p + size(16), size(48)));
 	look(self->p, &l);
 	EXPECT_TRUE(whole(&l, 16, 4));
@@ -401,8 +415,7 @@ TEST_F(orders, madvise_small)
 /* Part of a window was always as good as nothing, memory without one an error. */
 TEST_F(orders, madvise_nothing_enabled)
 {
-	enable(0);
-	touch_small(self->p, 0, 0, 64);
+	touch_small(self->p, 0, 64);
 	EXPECT_EQ(0, khp_collapse(self->p, size(64)));
 	EXPECT_EQ(0, khp_order_at(self->p));
 	ASSERT_EQ(0, munmap(self->p + size(64), size(ALL - 64)));
@@ -415,7 +428,8 @@ TEST_F(orders, madvise_nothing_enabled)
 
 TEST_F(orders, madvise_forbidden)
 {
-	touch_small(self->p, ORDERS, 0, 64);
+	touch_small(self->p, 0, 64);
+	enable(ORDERS);
 	ASSERT_EQ(0, madvise(self->p, size(ALL), MADV_NOHUGEPAGE));
 	EXPECT_EQ(EINVAL, khp_collapse(self->p, size(64)));
 	EXPECT_EQ(EINVAL, khp_collapse(self->p, size(NP)));
@@ -427,8 +441,8 @@ TEST_F(orders, madvise_pinned)
 	struct iovec iov = { .iov_base = self->p + size(5), .iov_len = 1 };
 	int fd[2];
 
+	touch_small(self->p, 0, NP);
 	enable(0x10);
-	touch_small(self->p, 0x10, 0, NP);
 	ASSERT_EQ(0, pipe(fd));
 	ASSERT_EQ(1, vmsplice(fd[1], &iov, 1, 0));
 	EXPECT_EQ(EAGAIN, khp_collapse(self->p, size(NP)));

@@ -42,6 +42,19 @@ VARIANT(7);
 VARIANT(8);
 VARIANT(9);
 
+/* A file of len bytes, mapped where a PMD begins. */
+static char *map_shared(int *fd, size_t len)
+{
+	char *at = khp_reserve(len), *p;
+
+	*fd = memfd_create("khugepaged", 0);
+	if (!at || *fd < 0 || ftruncate(*fd, len))
+		return NULL;
+	p = mmap(at, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, *fd,
+		 0);
+	return p == at ? p : NULL;
+}
+
 /*
  * Several ranges, and no whole PMD unless that is the order.  Small pages: no
  * size is enabled before they are there.
@@ -49,7 +62,6 @@ VARIANT(9);
 FIXTURE_SETUP(shmem)
 {
 	int order = variant->order;
-	char *at;
 
 	if (geteuid() || order > khp_pmd_order() ||
 	    !khp_has_order(order, "shmem_enabled"))
@@ -64,14 +76,8 @@ FIXTURE_SETUP(shmem)
 	if (order < khp_pmd_order() && self->pages > 1L << (khp_pmd_order() - 1))
 		self->pages = 1L << (khp_pmd_order() - 1);
 	self->len = self->pages * psize();
-	self->fd = memfd_create("khugepaged", 0);
-	ASSERT_LE(0, self->fd);
-	ASSERT_EQ(0, ftruncate(self->fd, self->len));
-	at = khp_reserve(self->len);
-	ASSERT_NE(NULL, at);
-	self->p = mmap(at, self->len, PROT_READ | PROT_WRITE,
-		       MAP_SHARED | MAP_FIXED, self->fd, 0);
-	ASSERT_EQ(at, self->p);
+	self->p = map_shared(&self->fd, self->len);
+	ASSERT_NE(NULL, self->p);
 }
 
 FIXTURE_TEARDOWN(shmem)
@@ -146,6 +152,29 @@ TEST_F(shmem, khugepaged_full)
 	EXPECT_TRUE(wait_for_order(self->p, self->pages, self->order));
 	EXPECT_TRUE(khp_holds(self->p, self->pages, SEED));
 	EXPECT_EQ(self->pages, blocks(self->fd));
+}
+
+/* Not where the file ends, unless it grows. */
+TEST_F(shmem, within_size)
+{
+	long nr = self->nr, first = self->pages - nr;
+	char *last = self->p + first * psize();
+
+	/* khugepaged takes note of who may have something, not of who might. */
+	enable(self->order);
+	ASSERT_EQ(0, madvise(self->p, self->len, MADV_HUGEPAGE));
+	khp_set_order(self->order, "shmem_enabled", "never");
+	ASSERT_EQ(0, ftruncate(self->fd, (first + nr / 2) * psize()));
+	khp_fill(self->p, first + nr / 2, SEED);
+	khp_set_order(self->order, "shmem_enabled", "within_size");
+	ASSERT_TRUE(khp_passes(3));
+	khp_touch(self->p, first + nr / 2);
+	EXPECT_TRUE(khp_all_of_order(self->p, first, self->order));
+	EXPECT_TRUE(khp_all_of_order(last, nr / 2, 0));
+	EXPECT_EQ(first + nr / 2, blocks(self->fd));
+	ASSERT_EQ(0, ftruncate(self->fd, self->len));
+	EXPECT_TRUE(wait_for_order(self->p, self->pages, self->order));
+	EXPECT_TRUE(khp_holds(self->p, first + nr / 2, SEED));
 }
 
 /* One page of four is there, so the limit has to be what it is by default. */
@@ -309,23 +338,6 @@ TEST_F(shmem, partial_mapping)
 
 /* ---- against those who take pages away ---- */
 
-struct race {
-	int fd;
-	char *p;
-	long pages;
-	size_t len;
-	volatile bool stop;
-};
-
-static void *race_collapse(void *arg)
-{
-	struct race *r = arg;
-
-	while (!r->stop)
-		madvise(r->p, r->len, MADV_COLLAPSE);
-	return NULL;
-}
-
 /* A page of the file is as written, or was punched out. */
 static bool race_check(struct race *r, long page)
 {
@@ -412,20 +424,14 @@ FIXTURE(sizes) {
 
 FIXTURE_SETUP(sizes)
 {
-	char *at;
-
 	if (geteuid() || !khp_has_order(2, "shmem_enabled"))
 		SKIP(return, "no small sizes, or not root");
 	thp_save_settings();
 	khp_all_off();
 	self->pages = 1L << (khp_pmd_order() - 1);
 	self->len = self->pages * psize();
-	self->fd = memfd_create("khugepaged", 0);
-	ASSERT_EQ(0, ftruncate(self->fd, self->len));
-	at = khp_reserve(self->len);
-	self->p = mmap(at, self->len, PROT_READ | PROT_WRITE,
-		       MAP_SHARED | MAP_FIXED, self->fd, 0);
-	ASSERT_EQ(at, self->p);
+	self->p = map_shared(&self->fd, self->len);
+	ASSERT_NE(NULL, self->p);
 }
 
 FIXTURE_TEARDOWN(sizes)
@@ -521,7 +527,7 @@ static int enter(const char *group)
 	char path[256];
 
 	snprintf(path, sizeof(path), "%s/cgroup.procs", group);
-	return khp_write(path, "0");
+	return file_write(path, "0");
 }
 
 static int in_group(const char *group, void (*fn)(char *, size_t), char *p,
@@ -564,7 +570,7 @@ TEST_F(sizes, control_groups)
 	snprintf(path, sizeof(path), "%s/cgroup.subtree_control", root);
 	snprintf(a, sizeof(a), "%s/a", root);
 	snprintf(b, sizeof(b), "%s/b", root);
-	khp_write(path, "+memory");
+	file_write(path, "+memory");
 	mkdir(a, 0700);
 	mkdir(b, 0700);
 	if (stat_of(a, "shmem") < 0)

@@ -246,7 +246,7 @@ static void split_some(char *at, long n, unsigned int *r)
 	snprintf(text, sizeof(text), "%d,0x%lx,0x%lx,%d", getpid(),
 		 (unsigned long)at, (unsigned long)at + n * psize(),
 		 rand_r(r) % 2 ? 0 : rand_r(r) % 5);
-	khp_write("/sys/kernel/debug/split_huge_pages", text);
+	file_write("/sys/kernel/debug/split_huge_pages", text);
 }
 
 /* Addresses may be out of date: nothing here does harm to other memory. */
@@ -425,8 +425,8 @@ static void file_worker(const char *dir)
 static void enable_all(void)
 {
 	khp_all_off();
-	khp_write(KHP_ROOT "enabled", "always");
-	khp_write(KHP_ROOT "shmem_enabled", "advise");
+	file_write(KHP_ROOT "enabled", "always");
+	file_write(KHP_ROOT "shmem_enabled", "advise");
 	for (int order = 2; order <= khp_pmd_order(); order++) {
 		khp_set_order(order, "enabled", "always");
 		khp_set_order(order, "shmem_enabled", "always");

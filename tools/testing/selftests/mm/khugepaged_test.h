@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <sys/mman.h>
+#include "file_write.h"
 #include "thp_settings.h"
 #include "vm_util.h"
 
@@ -36,27 +37,13 @@ static inline int khp_pmd_order(void)
 	return __builtin_ctzl(read_pmd_pagesize()) - pshift();
 }
 
-/* 0, or the errno of the write */
-static inline int khp_write(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY);
-	int err = 0;
-
-	if (fd < 0)
-		return errno;
-	if (write(fd, text, strlen(text)) != (ssize_t)strlen(text))
-		err = errno ? errno : EIO;
-	close(fd);
-	return err;
-}
-
 static inline int khp_set(const char *file, long v)
 {
 	char path[128], text[32];
 
 	snprintf(path, sizeof(path), KHP_ROOT "khugepaged/%s", file);
 	snprintf(text, sizeof(text), "%ld", v);
-	return khp_write(path, text);
+	return file_write(path, text);
 }
 
 /* One size: file is enabled or shmem_enabled. */
@@ -66,7 +53,7 @@ static inline int khp_set_order(int order, const char *file, const char *text)
 
 	snprintf(path, sizeof(path), KHP_ROOT "hugepages-%ukB/%s",
 		 (psize() >> 10) << order, file);
-	return khp_write(path, text);
+	return file_write(path, text);
 }
 
 static inline bool khp_has_order(int order, const char *file)
@@ -85,8 +72,8 @@ static inline void khp_all_off(void)
 		khp_set_order(order, "enabled", "never");
 		khp_set_order(order, "shmem_enabled", "never");
 	}
-	khp_write(KHP_ROOT "enabled", "never");
-	khp_write(KHP_ROOT "shmem_enabled", "never");
+	file_write(KHP_ROOT "enabled", "never");
+	file_write(KHP_ROOT "shmem_enabled", "never");
 	khp_set("scan_sleep_millisecs", 10);
 	khp_set("alloc_sleep_millisecs", 10);
 	khp_set("pages_to_scan", 65536);
@@ -288,6 +275,28 @@ static inline int khp_collapse_retry(char *p, size_t len)
 		usleep(10000);
 	}
 	return err;
+}
+
+/* What the threads of a race share; each looks at what it needs. */
+struct race {
+	const char *path;
+	int fd;
+	char *p;
+	size_t len;
+	long pages;
+	long rounds;
+	volatile bool stop;
+};
+
+static inline void *race_collapse(void *arg)
+{
+	struct race *r = arg;
+
+	while (!r->stop) {
+		khp_collapse(r->p, r->len);
+		r->rounds++;
+	}
+	return NULL;
 }
 
 /* Address space for len bytes, aligned to a PMD; nothing is mapped there. */
