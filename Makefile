@@ -44,7 +44,6 @@ test: build
 
 test-full: build
 	@scripts/test full $(if $(ONLY),only='$(ONLY)')
-	@scripts/matrix
 
 bench: build
 	@scripts/bench $(if $(filter-out 0,$(VERIFY)),verify) $(if $(ONLY),only='$(ONLY)') \

@@ -185,7 +185,7 @@ g_own() {
 	local p
 
 	nr 64; calm
-	for p in $(echo "${OWN_TESTS:-reserve,pool,fork,file,migrate,knobs}" | tr , ' '); do
+	for p in $(echo "${OWN_TESTS:-reserve,pool,fork,file,migrate,knobs,numa,share,demote,hvo}" | tr , ' '); do
 		t "hugetlb_$p" 400 "mm/hugetlb_$p"
 	done
 	nr 0
@@ -194,6 +194,7 @@ g_own() {
 g_stress() {
 	nr 64; calm
 	t hugetlb_stress 600 mm/hugetlb_stress
+	t hugetlb_stress2 600 mm/hugetlb_stress2
 	nr 0
 }
 
@@ -307,6 +308,38 @@ g_uffd() {
 	nr 0
 }
 
+# The 2M row of hugeadm --pool-list: minimum, current, maximum.
+pool_row() { hugeadm --pool-list | awk '$1 == 2097152 { print $2, $3, $4 }'; }
+
+# What users have: the tools of libhugetlbfs, its preloaded library, malloc().
+g_clients() {
+	local m sizes
+
+	sizes=$(ls $HP | wc -l)
+	nr 0
+	check pagesize-lists-all "$((sizes + 1))" "$(pagesize -a | wc -l)"
+	t hugeadm-pool-min 60 hugeadm --pool-pages-min 2M:12
+	check hugeadm-min "12 12 12" "$(pool_row)"
+	t hugeadm-pool-max 60 hugeadm --pool-pages-max 2M:20
+	check hugeadm-max "12 12 20" "$(pool_row)"
+	check overcommit 8 "$(cat $PMD/nr_overcommit_hugepages)"
+	t hugeadm-pool-grow 60 hugeadm --pool-pages-min DEFAULT:+2
+	check hugeadm-grown "14 14 20" "$(pool_row)"
+	t hugeadm-mounts 60 hugeadm --create-mounts --max-size 16M --max-inodes 4
+	check hugeadm-list-mounts "$sizes" "$(hugeadm --list-all-mounts | grep -c ^/var/lib/hugetlbfs)"
+	check mount-options 1 "$(grep -c ' hugetlbfs .*,nr_inodes=4,pagesize=2M,size=16777216' /proc/mounts)"
+	t hugeadm-shmmax 60 hugeadm --set-recommended-shmmax --set-shm-group root
+	check shm-group 0 "$(cat /proc/sys/vm/hugetlb_shm_group)"
+	t hugectl-shm 60 hugectl --shm client shm 4
+	t hugectl-heap 60 hugectl --heap client heap
+	t malloc-hugetlb 60 env GLIBC_TUNABLES=glibc.malloc.hugetlb=2 client heap 4
+	for m in $(awk '$3 == "hugetlbfs" { print $2 }' /proc/mounts); do umount "$m"; done
+	t hugeadm-pool-none 60 hugeadm --pool-pages-max 2M:0
+	check hugeadm-none "0 0 0" "$(pool_row)"
+	nr 0
+	echo 0 >$PMD/nr_overcommit_hugepages
+}
+
 # Memory goes bad and stays bad: the last group of a guest.
 g_hwpoison() {
 	nr 8
@@ -348,7 +381,7 @@ g_hvo() {
 		t hvo-map-$i 60 mm/map_hugetlb
 		nr 0; calm
 		t hvo-thp-$i 120 mm/transhuge-stress -d 5
-		t hvo-ksm-$i 300 mm/ksm_tests -H -s 100
+		t hvo-ksm-$i 300 mm/ksm_tests -H -s 100 -l 280
 	done
 }
 
