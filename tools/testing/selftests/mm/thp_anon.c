@@ -33,7 +33,7 @@ FIXTURE_SETUP(anon)
 	self->order = khp_pmd_order();
 	self->nr = 1L << self->order;
 	self->size = self->nr * psize();
-	ASSERT_EQ(0, khp_write(KHP_ROOT "use_zero_page", "1"));
+	ASSERT_EQ(0, file_write(KHP_ROOT "use_zero_page", "1"));
 	ASSERT_EQ(0, khp_set_order(self->order, "enabled", "always"));
 
 	self->area = mmap(NULL, 4 * self->size, PROT_NONE,

@@ -31,7 +31,7 @@ FIXTURE_SETUP(knobs)
 	thp_save_settings();
 	khp_all_off();
 	khp_set("scan_sleep_millisecs", 3600000);
-	ASSERT_EQ(0, khp_write(KHP_ROOT "use_zero_page", "1"));
+	ASSERT_EQ(0, file_write(KHP_ROOT "use_zero_page", "1"));
 }
 
 FIXTURE_TEARDOWN(knobs)
@@ -95,16 +95,16 @@ static void check_words(struct __test_metadata *_metadata, const char *path,
 	char before[TEXT_MAX], after[TEXT_MAX], line[64];
 
 	for (int i = 0; i < nr; i++) {
-		EXPECT_EQ(0, khp_write(path, words[i]));
+		EXPECT_EQ(0, file_write(path, words[i]));
 		EXPECT_TRUE(knob_shows(path, words[i]))
 			TH_LOG("%s: %s", path, words[i]);
 		snprintf(line, sizeof(line), "%s\n", words[nr - 1 - i]);
-		EXPECT_EQ(0, khp_write(path, line));
+		EXPECT_EQ(0, file_write(path, line));
 		EXPECT_TRUE(knob_shows(path, words[nr - 1 - i]));
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(no_words); i++) {
 		EXPECT_TRUE(knob_read(path, before));
-		EXPECT_EQ(EINVAL, khp_write(path, no_words[i]))
+		EXPECT_EQ(EINVAL, file_write(path, no_words[i]))
 			TH_LOG("%s takes '%s'", path, no_words[i]);
 		EXPECT_TRUE(knob_read(path, after));
 		EXPECT_STREQ(before, after);
@@ -135,7 +135,7 @@ static void check_number(struct __test_metadata *_metadata, const char *file,
 
 	snprintf(path, sizeof(path), KHP_ROOT "%s", file);
 	if (want >= 0) {
-		EXPECT_EQ(0, khp_write(path, text))
+		EXPECT_EQ(0, file_write(path, text))
 			TH_LOG("%s refuses '%s'", file, text);
 		EXPECT_EQ(want, (long)thp_read_num(file));
 		return;
@@ -144,7 +144,7 @@ static void check_number(struct __test_metadata *_metadata, const char *file,
 	char before[TEXT_MAX];
 
 	EXPECT_TRUE(knob_read(path, before));
-	err = khp_write(path, text);
+	err = file_write(path, text);
 	EXPECT_TRUE(err == EINVAL || err == ERANGE)
 		TH_LOG("%s says %d to '%s'", file, err, text);
 	EXPECT_TRUE(knob_read(path, after));
@@ -266,7 +266,7 @@ TEST_F(knobs, each_size)
 			};
 			int eligible, got;
 
-			ASSERT_EQ(0, khp_write(KHP_ROOT "enabled", r.global));
+			ASSERT_EQ(0, file_write(KHP_ROOT "enabled", r.global));
 			ASSERT_EQ(0, khp_set_order(order, "enabled", r.size));
 			got = fault_order(self->size, r.advice, &eligible);
 			EXPECT_EQ(rule_allows(&r), eligible)
@@ -404,10 +404,10 @@ static const char *collapse(size_t size, int advice)
 
 	if (area == MAP_FAILED)
 		return "no memory";
-	khp_write(KHP_ROOT "enabled", "never");
+	file_write(KHP_ROOT "enabled", "never");
 	for (size_t i = 0; i < size; i += psize())
 		p[i] = 1;
-	khp_write(KHP_ROOT "enabled", "always");
+	file_write(KHP_ROOT "enabled", "always");
 	if (advice)
 		madvise(area, 2 * size, advice);
 	if (!madvise(p, size, MADV_COLLAPSE))
@@ -439,7 +439,7 @@ TEST_F(knobs, prctl_is_obeyed)
 		  "refused" },
 	};
 
-	ASSERT_EQ(0, khp_write(KHP_ROOT "enabled", "always"));
+	ASSERT_EQ(0, file_write(KHP_ROOT "enabled", "always"));
 	for (int order = 4; order <= self->pmd_order;
 	     order += self->pmd_order - 4) {
 		ASSERT_EQ(0, khp_set_order(order, "enabled", "inherit"));

@@ -53,7 +53,7 @@ static int split_to(const char *p, int order)
 
 	snprintf(text, sizeof(text), "%d,0x%lx,0x%lx,%d", getpid(),
 		 (unsigned long)p, (unsigned long)p + huge(), order);
-	return khp_write(SPLIT_FILE, text);
+	return file_write(SPLIT_FILE, text);
 }
 
 static long stat_of(const char *name)
@@ -84,12 +84,12 @@ static long vm_event(const char *field)
 /* What memory pressure does, without the pressure. */
 static void shrink(void)
 {
-	khp_write("/proc/sys/vm/drop_caches", "2");
+	file_write("/proc/sys/vm/drop_caches", "2");
 }
 
 static int set_limit(const char *text)
 {
-	return khp_write(KHP_ROOT LIMIT, text);
+	return file_write(KHP_ROOT LIMIT, text);
 }
 
 static int set_limit_nr(long nr)
@@ -109,7 +109,7 @@ FIXTURE_SETUP(split)
 {
 	thp_save_settings();
 	khp_all_off();
-	khp_write(KHP_ROOT "shrink_underused", "0");
+	file_write(KHP_ROOT "shrink_underused", "0");
 	ASSERT_EQ(0, khp_set_order(khp_pmd_order(), "enabled", "madvise"));
 	self->has_limit = !access(KHP_ROOT LIMIT, W_OK);
 	if (self->has_limit)
@@ -125,7 +125,7 @@ FIXTURE_TEARDOWN(split)
 	munmap(self->p, huge());
 	if (self->has_limit)
 		set_limit_nr(saved_limit);
-	khp_write(KHP_ROOT "shrink_underused", "1");
+	file_write(KHP_ROOT "shrink_underused", "1");
 	thp_restore_settings();
 }
 
@@ -345,7 +345,7 @@ TEST_F(split, underused)
 	if (!self->has_limit)
 		SKIP(return, "no such knob");
 	EXPECT_EQ(pages() * 4 / 5, saved_limit);
-	khp_write(KHP_ROOT "shrink_underused", "1");
+	file_write(KHP_ROOT "shrink_underused", "1");
 	ASSERT_EQ(pages() - 1, thp_read_num("khugepaged/max_ptes_none"));
 
 	limit = saved_limit;
@@ -357,7 +357,7 @@ TEST_F(split, underused)
 	EXPECT_FALSE(split_with(_metadata, 10));
 	EXPECT_TRUE(split_with(_metadata, 11));
 
-	khp_write(KHP_ROOT "shrink_underused", "0");
+	file_write(KHP_ROOT "shrink_underused", "0");
 	EXPECT_FALSE(split_with(_metadata, pages() - 1));
 }
 
@@ -370,7 +370,7 @@ TEST_F(split, underused_stays_split)
 	if (!self->has_limit)
 		SKIP(return, "no such knob");
 	limit = saved_limit;
-	khp_write(KHP_ROOT "shrink_underused", "1");
+	file_write(KHP_ROOT "shrink_underused", "1");
 	p = one_huge();
 	ASSERT_NE(NULL, p);
 	for (long i = limit + 1; i < pages(); i++)
@@ -432,11 +432,11 @@ TEST_F(split, bad_requests)
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		if (*bad[i])
-			EXPECT_NE(0, khp_write(SPLIT_FILE, bad[i]))
+			EXPECT_NE(0, file_write(SPLIT_FILE, bad[i]))
 				TH_LOG("'%s'", bad[i]);
 	}
-	EXPECT_EQ(ESRCH, khp_write(SPLIT_FILE, "4194303,0x0,0x1000"));
-	EXPECT_EQ(ENOENT, khp_write(SPLIT_FILE, "/nowhere,0x0,0x1"));
+	EXPECT_EQ(ESRCH, file_write(SPLIT_FILE, "4194303,0x0,0x1000"));
+	EXPECT_EQ(ENOENT, file_write(SPLIT_FILE, "/nowhere,0x0,0x1"));
 	EXPECT_EQ(khp_pmd_order(), khp_order_at(self->p));
 }
 

@@ -338,12 +338,12 @@ TEST_F(tmpfs, global_settings)
 	for (int i = 0; all[i].name; i++) {
 		int large = all[i].large < 0 ? variant->large : all[i].large;
 
-		ASSERT_EQ(0, khp_write(KHP_ROOT "shmem_enabled", all[i].name));
+		ASSERT_EQ(0, file_write(KHP_ROOT "shmem_enabled", all[i].name));
 		ASSERT_EQ(0, ftruncate(self->fd, 0));
 		ASSERT_EQ(len, tmpfs_write(self->fd, 0, len));
 		EXPECT_EQ(large ? 4 : 0, tmpfs_order(self->fd, 0));
 	}
-	khp_write(KHP_ROOT "shmem_enabled", "never");
+	file_write(KHP_ROOT "shmem_enabled", "never");
 }
 
 TEST_HARNESS_MAIN

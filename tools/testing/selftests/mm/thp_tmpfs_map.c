@@ -181,7 +181,7 @@ TEST_F(map, split)
 	ASSERT_EQ(khp_pmd_order(), tmpfs_order(self->t.fd, 0));
 	snprintf(text, sizeof(text), "%s,0x0,0x%lx", self->t.name,
 		 2 * self->pmd);
-	ASSERT_EQ(0, khp_write(knob, text));
+	ASSERT_EQ(0, file_write(knob, text));
 	EXPECT_EQ(0, tmpfs_order(self->t.fd, 0));
 	EXPECT_EQ(0, tmpfs_order(self->t.fd, 2 * self->pmd - 1));
 	EXPECT_TRUE(tmpfs_holds(self->t.fd, 0, len));
@@ -280,7 +280,7 @@ static int fail_nth(int n)
 	char text[16];
 
 	snprintf(text, sizeof(text), "%d", n);
-	return khp_write("/proc/self/fail-nth", text);
+	return file_write("/proc/self/fail-nth", text);
 }
 
 TEST_F(map, failing_allocations)
@@ -290,9 +290,9 @@ TEST_F(map, failing_allocations)
 	int short_writes = 0;
 	struct statvfs v;
 
-	if (khp_write(FAULT "min-order", "0") ||
-	    khp_write(FAULT "ignore-gfp-wait", "N") ||
-	    khp_write(FAULT "ignore-gfp-highmem", "N"))
+	if (file_write(FAULT "min-order", "0") ||
+	    file_write(FAULT "ignore-gfp-wait", "N") ||
+	    file_write(FAULT "ignore-gfp-highmem", "N"))
 		SKIP(return, "no fault injection");
 	ASSERT_EQ(0, tmpfs_open(&self->t, "huge=always,size=64M"));
 	tmpfs_fill(from, self->page, len);
