@@ -310,7 +310,7 @@ TEST_F(split, limit_values)
 	ASSERT_EQ(0, set_limit("7"));
 	EXPECT_EQ(EINVAL, set_limit("-1"));
 	EXPECT_EQ(EINVAL, set_limit("x"));
-	EXPECT_EQ(EINVAL, set_limit(""));
+	EXPECT_EQ(EINVAL, set_limit("\n"));
 	EXPECT_EQ(EINVAL, set_limit_nr(pages()));
 	EXPECT_EQ(7, thp_read_num(LIMIT));
 	EXPECT_EQ(0, set_limit("0"));
