@@ -252,10 +252,10 @@ g_thp() {
 	t transhuge-stress-file 200 mm/transhuge-stress -d 10 -f /tmp/stress 256
 	rm /tmp/stress
 	t ksm_functional_tests 200 mm/ksm_functional_tests
+	case $GUEST_ARCH in x86_64) t soft-dirty 200 mm/soft-dirty ;; esac
 	t thp_map 400 mm/thp_map
 	t thp_anon 200 mm/thp_anon
 	t thp_knobs 300 mm/thp_knobs
-	case $GUEST_ARCH in x86_64) t soft-dirty 200 mm/soft-dirty ;; esac
 	nr 0
 }
 
