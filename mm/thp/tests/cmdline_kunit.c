@@ -210,7 +210,7 @@ static void __init cmdline_random(struct kunit *test)
 	}
 }
 
-static struct kunit_case cmdline_cases[] = {
+static struct kunit_case __refdata cmdline_cases[] = {
 	KUNIT_CASE(cmdline_valid),
 	KUNIT_CASE(cmdline_invalid),
 	KUNIT_CASE(cmdline_random),
