@@ -235,6 +235,13 @@ g_collapse() {
 	calm
 }
 
+# Without memory at every place where some is asked for; debug kernels can do that.
+g_collapse_inject() {
+	nr 0; calm
+	t khugepaged_inject 600 mm/khugepaged_inject
+	calm
+}
+
 # Ten minutes of it, half of them where files can have large folios anyway.
 g_collapse_long() {
 	nr 0; calm

@@ -429,8 +429,8 @@ TEST_F(orders, madvise_nothing_enabled)
 TEST_F(orders, madvise_forbidden)
 {
 	touch_small(self->p, 0, 64);
-	enable(ORDERS);
 	ASSERT_EQ(0, madvise(self->p, size(ALL), MADV_NOHUGEPAGE));
+	enable(ORDERS);
 	EXPECT_EQ(EINVAL, khp_collapse(self->p, size(64)));
 	EXPECT_EQ(EINVAL, khp_collapse(self->p, size(NP)));
 	EXPECT_EQ(0, khp_order_at(self->p));
