@@ -128,7 +128,7 @@ TEST_F_TIMEOUT(faults, small, 300)
 }
 
 /* Written in folios of a megabyte, then mapped: one fault for each. */
-TEST_F(faults, written_before)
+TEST_F_TIMEOUT(faults, written_before, 300)
 {
 	size_t piece = 1UL << 20;
 	int order = __builtin_ctzl(piece / psize());

@@ -65,7 +65,7 @@ static long unfit(int fd, bool large, long first, long end)
 	EXPECT_EQ(end, unfit(self->fd, variant->large, first, end))
 
 /* Each size, where a folio of it can be. */
-TEST_F(tmpfs, every_order)
+TEST_F_TIMEOUT(tmpfs, every_order, 300)
 {
 	long total = 0;
 
@@ -86,7 +86,7 @@ TEST_F(tmpfs, every_order)
 }
 
 /* Neither end is the end of a page, and the write is longer than two PMDs. */
-TEST_F(tmpfs, any_range)
+TEST_F_TIMEOUT(tmpfs, any_range, 300)
 {
 	off_t at = 3 * self->page + 100;
 	size_t len = (2 * self->pmd + 7) * self->page - 150;
@@ -104,7 +104,7 @@ TEST_F(tmpfs, any_range)
 }
 
 /* Many small writes, small folios: nothing is made in advance. */
-TEST_F(tmpfs, small_writes)
+TEST_F_TIMEOUT(tmpfs, small_writes, 300)
 {
 	size_t piece = 1000;
 	off_t at;
@@ -117,7 +117,7 @@ TEST_F(tmpfs, small_writes)
 }
 
 /* Around what is there already. */
-TEST_F(tmpfs, around_a_page)
+TEST_F_TIMEOUT(tmpfs, around_a_page, 300)
 {
 	ASSERT_EQ(self->page, tmpfs_write(self->fd, 5 * self->page, self->page));
 	ASSERT_EQ(32 * self->page, tmpfs_write(self->fd, 0, 32 * self->page));
@@ -131,7 +131,7 @@ TEST_F(tmpfs, around_a_page)
 	EXPECT_TRUE(tmpfs_holds(self->fd, 0, 32 * self->page));
 }
 
-TEST_F(tmpfs, fallocate)
+TEST_F_TIMEOUT(tmpfs, fallocate, 300)
 {
 	long end = self->pmd + 21;
 
@@ -150,7 +150,7 @@ TEST_F(tmpfs, fallocate)
 	EXPECT_EQ(end - 5, tmpfs_pages(self->fd));
 }
 
-TEST_F(tmpfs, fallocate_keep_size)
+TEST_F_TIMEOUT(tmpfs, fallocate_keep_size, 300)
 {
 	ASSERT_EQ(self->page, tmpfs_write(self->fd, 0, self->page));
 	ASSERT_EQ(0, fallocate(self->fd, FALLOC_FL_KEEP_SIZE, 0,
@@ -163,7 +163,7 @@ TEST_F(tmpfs, fallocate_keep_size)
 }
 
 /* A part of a folio goes, the rest stays, byte by byte. */
-TEST_F(tmpfs, punch)
+TEST_F_TIMEOUT(tmpfs, punch, 300)
 {
 	size_t len = self->pmd * self->page;
 	off_t hole = 17 * self->page + 10, size = 40 * self->page;
@@ -179,7 +179,7 @@ TEST_F(tmpfs, punch)
 	EXPECT_EQ(self->pmd - 39, tmpfs_pages(self->fd));
 }
 
-TEST_F(tmpfs, truncate)
+TEST_F_TIMEOUT(tmpfs, truncate, 300)
 {
 	size_t len = self->pmd * self->page;
 	off_t end = 100 * self->page + 1;
@@ -195,7 +195,7 @@ TEST_F(tmpfs, truncate)
 }
 
 /* Folios of all sizes and a hole, read from anywhere to anywhere. */
-TEST_F(tmpfs, reads)
+TEST_F_TIMEOUT(tmpfs, reads, 300)
 {
 	size_t page = self->page, len = 200 * page + 33;
 	char *want = calloc(1, len), *got = malloc(len);
@@ -230,7 +230,7 @@ TEST_F(tmpfs, reads)
 }
 
 /* From one file to another, without user space. */
-TEST_F(tmpfs, sendfile)
+TEST_F_TIMEOUT(tmpfs, sendfile, 300)
 {
 	size_t len = 130 * self->page + 77;
 	char name[96];
@@ -249,7 +249,7 @@ TEST_F(tmpfs, sendfile)
 }
 
 /* Half of the destination is not there: what fits is read. */
-TEST_F(tmpfs, read_into_nothing)
+TEST_F_TIMEOUT(tmpfs, read_into_nothing, 300)
 {
 	size_t page = self->page, len = 16 * page;
 	char *p = mmap(NULL, 2 * len, PROT_READ | PROT_WRITE,
@@ -265,7 +265,7 @@ TEST_F(tmpfs, read_into_nothing)
 }
 
 /* Half of the source is not there: what is there is written. */
-TEST_F(tmpfs, write_from_nothing)
+TEST_F_TIMEOUT(tmpfs, write_from_nothing, 300)
 {
 	size_t page = self->page, len = 16 * page;
 	char *p = mmap(NULL, 2 * len, PROT_READ | PROT_WRITE,
@@ -287,7 +287,7 @@ TEST_F(tmpfs, write_from_nothing)
 }
 
 /* The source is a file of which no page is mapped yet. */
-TEST_F(tmpfs, write_from_untouched)
+TEST_F_TIMEOUT(tmpfs, write_from_untouched, 300)
 {
 	size_t len = 100 * self->page;
 	char *p;
@@ -306,7 +306,7 @@ TEST_F(tmpfs, write_from_untouched)
 }
 
 /* The source is what is written to. */
-TEST_F(tmpfs, write_from_itself)
+TEST_F_TIMEOUT(tmpfs, write_from_itself, 300)
 {
 	size_t len = 64 * self->page;
 	char *p;
@@ -323,7 +323,7 @@ TEST_F(tmpfs, write_from_itself)
 }
 
 /* Each setting for all mounts, and whether writes are in large folios then. */
-TEST_F(tmpfs, global_settings)
+TEST_F_TIMEOUT(tmpfs, global_settings, 300)
 {
 	static const struct {
 		const char *name;

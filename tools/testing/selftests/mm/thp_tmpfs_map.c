@@ -63,7 +63,7 @@ static bool is_bus(const char *p)
 }
 
 /* A fault takes the largest folio that ends with the file, or before. */
-TEST_F(map, within_size)
+TEST_F_TIMEOUT(map, within_size, 300)
 {
 	long pages = 100;
 	char *p;
@@ -83,7 +83,7 @@ TEST_F(map, within_size)
 }
 
 /* Always means a PMD, even if the file is smaller; others if that is taken. */
-TEST_F(map, always)
+TEST_F_TIMEOUT(map, always, 300)
 {
 	long half = self->pmd / 2;
 	char *p;
@@ -105,7 +105,7 @@ TEST_F(map, always)
 }
 
 /* Whoever does not ask gets small pages, whoever does a PMD. */
-TEST_F(map, advise)
+TEST_F_TIMEOUT(map, advise, 300)
 {
 	size_t len = self->pmd * self->page;
 	char *p;
@@ -125,7 +125,7 @@ TEST_F(map, advise)
 }
 
 /* The file ends in a folio; SIGBUS begins where the file ends. */
-TEST_F(map, end_in_folio)
+TEST_F_TIMEOUT(map, end_in_folio, 300)
 {
 	size_t len = 64 * self->page;
 	char *p;
@@ -142,7 +142,7 @@ TEST_F(map, end_in_folio)
 }
 
 /* A file system with room for less than a PMD can be filled. */
-TEST_F(map, no_space)
+TEST_F_TIMEOUT(map, no_space, 300)
 {
 	size_t room = (self->pmd / 2 + 3) * self->page, len = room + 5;
 	struct statvfs v;
@@ -168,7 +168,7 @@ TEST_F(map, no_space)
 }
 
 /* A file says what it said when its folios are split. */
-TEST_F(map, split)
+TEST_F_TIMEOUT(map, split, 300)
 {
 	const char *knob = "/sys/kernel/debug/split_huge_pages";
 	size_t len = 2 * self->pmd * self->page;
@@ -208,7 +208,7 @@ static long pages_in_swap(const char *p, long n)
 }
 
 /* Folios of each size go to swap as they are, and what they hold comes back. */
-TEST_F(map, swap)
+TEST_F_TIMEOUT(map, swap, 300)
 {
 	long n = 4 * self->pmd;
 
@@ -245,7 +245,7 @@ TEST_F(map, swap)
 }
 
 /* A folio with the end of the file in it is split before. */
-TEST_F(map, swap_fallback)
+TEST_F_TIMEOUT(map, swap_fallback, 300)
 {
 	int order = khp_pmd_order();
 	long before, events;
@@ -283,7 +283,7 @@ static int fail_nth(int n)
 	return file_write("/proc/self/fail-nth", text);
 }
 
-TEST_F(map, failing_allocations)
+TEST_F_TIMEOUT(map, failing_allocations, 300)
 {
 	size_t len = (self->pmd + 13) * self->page;
 	char *from = malloc(len);
