@@ -85,7 +85,7 @@ static bool holds_but(const char *p, long n, long page, uint64_t seed)
 /* ---- fork ---- */
 
 /* Each sees its own. */
-TEST_F(after, fork)
+TEST_F_TIMEOUT(after, fork, SLOW)
 {
 	long n = 2 * self->n, at = self->n + 1;
 	int status;
@@ -107,7 +107,7 @@ TEST_F(after, fork)
 }
 
 /* What a child has in a pipe is not for the parent to change. */
-TEST_F(after, fork_vmsplice)
+TEST_F_TIMEOUT(after, fork_vmsplice, SLOW)
 {
 	int pipe_fd[2], done[2], status;
 	uint64_t word = 0;
@@ -165,12 +165,12 @@ static void pinned(struct __test_metadata *_metadata, char *p, long n, int flags
 	free(seen);
 }
 
-TEST_F(after, pin_write)
+TEST_F_TIMEOUT(after, pin_write, SLOW)
 {
 	pinned(_metadata, self->p, self->n, PIN_LONGTERM_TEST_FLAG_USE_WRITE);
 }
 
-TEST_F(after, pin_read_fast)
+TEST_F_TIMEOUT(after, pin_read_fast, SLOW)
 {
 	pinned(_metadata, self->p, self->n, PIN_LONGTERM_TEST_FLAG_USE_FAST);
 }
@@ -198,7 +198,7 @@ static uint64_t next_fault(int fd, uint64_t *flags)
 }
 
 /* One page is protected, a write to it is reported, the others are not. */
-TEST_F(after, uffd_wp)
+TEST_F_TIMEOUT(after, uffd_wp, SLOW)
 {
 	struct uffdio_writeprotect wp = {
 		.range = { (uintptr_t)self->p + size(1), psize() },
@@ -233,7 +233,7 @@ TEST_F(after, uffd_wp)
 }
 
 /* A hole that is made in it is for the handler to fill. */
-TEST_F(after, uffd_missing)
+TEST_F_TIMEOUT(after, uffd_missing, SLOW)
 {
 	char *page = aligned_alloc(psize(), psize());
 	struct uffdio_copy copy = {
@@ -257,7 +257,7 @@ TEST_F(after, uffd_missing)
 	close(fd);
 }
 
-TEST_F(after, soft_dirty)
+TEST_F_TIMEOUT(after, soft_dirty, SLOW)
 {
 	long dirty = 0;
 
@@ -313,7 +313,7 @@ static void flush_tlb(void)
  * One page is touched.  Where entries are a contiguous block it seems to have
  * been all pages of the block; a PMD has one bit for all of its.
  */
-TEST_F(after, accessed)
+TEST_F_TIMEOUT(after, accessed, SLOW)
 {
 	int block = variant->order >= BLOCK_ORDER ? BLOCK_ORDER : 0;
 
@@ -328,7 +328,7 @@ TEST_F(after, accessed)
 
 /* ---- taken apart, moved, merged ---- */
 
-TEST_F(after, dontneed)
+TEST_F_TIMEOUT(after, dontneed, SLOW)
 {
 	ASSERT_EQ(0, madvise(self->p + size(1), psize(), MADV_DONTNEED));
 	EXPECT_FALSE(khp_mapped(self->p + size(1)));
@@ -338,7 +338,7 @@ TEST_F(after, dontneed)
 	EXPECT_TRUE(holds_but(self->p, 2 * self->n, 1, SEED + 1));
 }
 
-TEST_F(after, swap)
+TEST_F_TIMEOUT(after, swap, SLOW)
 {
 	if (khp_meminfo("SwapFree") < 65536)
 		SKIP(return, "no swap");
@@ -349,7 +349,7 @@ TEST_F(after, swap)
 }
 
 /* Page by page to another place, every other one. */
-TEST_F(after, mremap)
+TEST_F_TIMEOUT(after, mremap, SLOW)
 {
 	char *q = khp_reserve(size(ALL));
 
@@ -362,7 +362,7 @@ TEST_F(after, mremap)
 		EXPECT_TRUE(khp_page_holds(i % 2 ? self->p : q, SEED, i));
 }
 
-TEST_F(after, mprotect)
+TEST_F_TIMEOUT(after, mprotect, SLOW)
 {
 	ASSERT_EQ(0, mprotect(self->p + size(1), psize(), PROT_READ));
 	khp_fill_page(self->p, SEED, 0);
@@ -373,7 +373,7 @@ TEST_F(after, mprotect)
 	EXPECT_TRUE(holds_but(self->p, 2 * self->n, 1, SEED + 1));
 }
 
-TEST_F(after, split)
+TEST_F_TIMEOUT(after, split, SLOW)
 {
 	char text[128];
 	struct layout l;
@@ -396,7 +396,7 @@ TEST_F(after, split)
 }
 
 /* It may be taken apart on the way. */
-TEST_F(after, migrate)
+TEST_F_TIMEOUT(after, migrate, SLOW)
 {
 	void *page = self->p + size(1);
 	int status = -1, node[2] = { 1, 0 };
@@ -415,7 +415,7 @@ TEST_F(after, migrate)
 }
 
 /* Pages of two folios that are alike become one page, until a write. */
-TEST_F(after, ksm)
+TEST_F_TIMEOUT(after, ksm, SLOW)
 {
 	char *twin = self->p + size(self->n + 1);
 	bool merged = false;

@@ -45,7 +45,7 @@ FIXTURE_TEARDOWN(order)
 }
 
 /* Everything there: every range is one folio; the next pass changes nothing. */
-TEST_F(order, full)
+TEST_F_TIMEOUT(order, full, SLOW)
 {
 	int order = variant->order;
 	long n = 1L << order, before = stat_of(order, "collapse_alloc");
@@ -111,7 +111,7 @@ static void holes_at(struct __test_metadata *_metadata, int order, long max)
 	munmap(p, size(ALL));
 }
 
-TEST_F(order, holes)
+TEST_F_TIMEOUT(order, holes, SLOW)
 {
 	static const long max[] = { 0, 64, 128, 255, 256, 300, 448, 511 };
 
@@ -120,7 +120,7 @@ TEST_F(order, holes)
 }
 
 /* The zero page is a hole, too. */
-TEST_F(order, zero_pages)
+TEST_F_TIMEOUT(order, zero_pages, SLOW)
 {
 	int order = variant->order;
 	long n = 1L << order;
@@ -150,7 +150,7 @@ static bool have_swap(void)
 	return khp_meminfo("SwapFree") > 65536;
 }
 
-TEST_F(order, swap)
+TEST_F_TIMEOUT(order, swap, SLOW)
 {
 	int order = variant->order;
 	long n = 1L << order, max = 128, limit = order == 9 ? max : 0;
@@ -181,7 +181,7 @@ TEST_F(order, swap)
 }
 
 /* A child has all pages, the parent has written to some of them since. */
-TEST_F(order, shared)
+TEST_F_TIMEOUT(order, shared, SLOW)
 {
 	int order = variant->order, go[2], status;
 	long n = 1L << order, max = 128, limit = order == 9 ? max : 0;
@@ -227,7 +227,7 @@ TEST_F(order, shared)
 }
 
 /* One protected page keeps its range, and stays protected. */
-TEST_F(order, uffd_wp)
+TEST_F_TIMEOUT(order, uffd_wp, SLOW)
 {
 	int order = variant->order;
 	long n = 1L << order;
@@ -255,7 +255,7 @@ TEST_F(order, uffd_wp)
 }
 
 /* Holes belong to the handler. */
-TEST_F(order, uffd_missing)
+TEST_F_TIMEOUT(order, uffd_missing, SLOW)
 {
 	int order = variant->order;
 	long n = 1L << order;
@@ -278,7 +278,7 @@ TEST_F(order, uffd_missing)
 }
 
 /* Whoever has a reference goes on seeing the page. */
-TEST_F(order, pinned)
+TEST_F_TIMEOUT(order, pinned, SLOW)
 {
 	int order = variant->order, fd[2];
 	long n = 1L << order;
@@ -308,7 +308,7 @@ TEST_F(order, pinned)
 }
 
 /* Pages without a write stay clean, and the next write is noted. */
-TEST_F(order, soft_dirty)
+TEST_F_TIMEOUT(order, soft_dirty, SLOW)
 {
 	int order = variant->order;
 	long n = 1L << order, dirty = 0;
@@ -333,7 +333,7 @@ TEST_F(order, soft_dirty)
 }
 
 /* Large folios, but not where entries could use them: replaced in place. */
-TEST_F(order, misaligned)
+TEST_F_TIMEOUT(order, misaligned, SLOW)
 {
 	int order = variant->order;
 	long n = 1L << order;

@@ -261,7 +261,7 @@ FIXTURE_TEARDOWN(answer)
 {
 }
 
-TEST_F(answer, done)
+TEST_F_TIMEOUT(answer, done, SLOW)
 {
 	touch_small(self->p, 0, ALL);
 	EXPECT_EQ(0, khp_collapse(self->p, 0));
@@ -270,7 +270,7 @@ TEST_F(answer, done)
 	EXPECT_TRUE(khp_holds(self->p, ALL, SEED));
 }
 
-TEST_F(answer, not_a_range)
+TEST_F_TIMEOUT(answer, not_a_range, SLOW)
 {
 	touch_small(self->p, 0, NP);
 	EXPECT_EQ(EINVAL, khp_collapse(self->p + 1, size(NP)));
@@ -280,7 +280,7 @@ TEST_F(answer, not_a_range)
 }
 
 /* There is nothing; nothing that may be written; nothing that may be huge. */
-TEST_F(answer, not_eligible)
+TEST_F_TIMEOUT(answer, not_eligible, SLOW)
 {
 	EXPECT_EQ(EINVAL, khp_collapse(self->p, size(NP)));
 	touch_small(self->p, 0, NP);
@@ -299,7 +299,7 @@ TEST_F(answer, not_eligible)
 }
 
 /* The other window is done all the same; the answer tells of the one. */
-TEST_F(answer, busy)
+TEST_F_TIMEOUT(answer, busy, SLOW)
 {
 	struct iovec iov = { self->p, psize() };
 	int fd[2];
@@ -315,7 +315,7 @@ TEST_F(answer, busy)
 	EXPECT_EQ(0, khp_collapse_retry(self->p, size(ALL)));
 }
 
-TEST_F(answer, write_protected)
+TEST_F_TIMEOUT(answer, write_protected, SLOW)
 {
 	struct uffdio_writeprotect wp = {
 		.range = { (uintptr_t)self->p, psize() },
@@ -344,7 +344,7 @@ static int limited(const char *group, char *p)
 }
 
 /* A limit of the control group, and the pages there cannot be swapped out. */
-TEST_F(answer, control_group)
+TEST_F_TIMEOUT(answer, control_group, SLOW)
 {
 	char root[] = "/tmp/khp.XXXXXX", path[64], group[32];
 	int status = -1;

@@ -44,7 +44,7 @@ static void no_creep(struct __test_metadata *_metadata, char *p, long pages)
 	EXPECT_EQ(pages, now.resident);
 }
 
-TEST_F(orders, creep_half)
+TEST_F_TIMEOUT(orders, creep_half, SLOW)
 {
 	struct layout l;
 
@@ -65,7 +65,7 @@ TEST_F(orders, creep_half)
 }
 
 /* 500 of 512, 62 of 64: two pages are enough for 64, and for no more. */
-TEST_F(orders, creep_500)
+TEST_F_TIMEOUT(orders, creep_500, SLOW)
 {
 	struct layout l;
 
@@ -78,7 +78,7 @@ TEST_F(orders, creep_500)
 	EXPECT_TRUE(whole(&l, 0, 6));
 }
 
-TEST_F(orders, creep_511)
+TEST_F_TIMEOUT(orders, creep_511, SLOW)
 {
 	const unsigned long orders = ORDERS & ~BIT_ULL(9);
 	struct layout l;
@@ -90,7 +90,7 @@ TEST_F(orders, creep_511)
 	EXPECT_TRUE(whole(&l, 256, 8));
 }
 
-TEST_F(orders, creep_0)
+TEST_F_TIMEOUT(orders, creep_0, SLOW)
 {
 	struct layout first, now;
 
@@ -108,7 +108,7 @@ TEST_F(orders, creep_0)
 }
 
 /* Pages that the program came to use count. */
-TEST_F(orders, touched_later)
+TEST_F_TIMEOUT(orders, touched_later, SLOW)
 {
 	struct layout l;
 
@@ -128,7 +128,7 @@ TEST_F(orders, touched_later)
 
 #if defined(__x86_64__)
 /* Also if all it did was to write zeroes, where each entry notes it. */
-TEST_F(orders, zeroes_written_later)
+TEST_F_TIMEOUT(orders, zeroes_written_later, SLOW)
 {
 	struct layout l;
 
@@ -146,7 +146,7 @@ TEST_F(orders, zeroes_written_later)
 #endif
 
 /* What khugepaged knows about its folios moves with them. */
-TEST_F(orders, creep_migrated)
+TEST_F_TIMEOUT(orders, creep_migrated, SLOW)
 {
 	void *page[16];
 	int node[16], status[16];
@@ -173,7 +173,7 @@ TEST_F(orders, creep_migrated)
 }
 
 /* The halves that qualify, and no range twice. */
-TEST_F(orders, largest_first)
+TEST_F_TIMEOUT(orders, largest_first, SLOW)
 {
 	struct layout l;
 
@@ -193,7 +193,7 @@ TEST_F(orders, largest_first)
 }
 
 /* Neighbours under the same page table are not touched. */
-TEST_F(orders, parts_of_windows)
+TEST_F_TIMEOUT(orders, parts_of_windows, SLOW)
 {
 	struct layout before, after;
 
@@ -221,7 +221,7 @@ TEST_F(orders, parts_of_windows)
 }
 
 /* A folio in pieces, with small pages between them. */
-TEST_F(orders, pieces)
+TEST_F_TIMEOUT(orders, pieces, SLOW)
 {
 	struct layout l;
 
@@ -246,7 +246,7 @@ TEST_F(orders, pieces)
 }
 
 /* A folio in several places. */
-TEST_F(orders, scattered)
+TEST_F_TIMEOUT(orders, scattered, SLOW)
 {
 	char *q = khp_reserve(size(ALL));
 	struct layout l, again;
@@ -295,7 +295,7 @@ static long zeroes_merged(void)
 #define KSM	"/sys/kernel/mm/ksm/"
 
 /* Merged pages and merged zeroes; what is counted of them goes with them. */
-TEST_F(orders, ksm)
+TEST_F_TIMEOUT(orders, ksm, SLOW)
 {
 	long zeroes = 0;
 	struct layout l;
@@ -343,7 +343,7 @@ TEST_F(orders, ksm)
 	}
 }
 
-TEST_F(orders, locked)
+TEST_F_TIMEOUT(orders, locked, SLOW)
 {
 	struct layout l;
 
@@ -361,7 +361,7 @@ TEST_F(orders, locked)
 }
 
 /* Nobody may write: no reason to copy. */
-TEST_F(orders, read_only)
+TEST_F_TIMEOUT(orders, read_only, SLOW)
 {
 	struct layout before, after;
 
@@ -378,7 +378,7 @@ TEST_F(orders, read_only)
 /* ---- MADV_COLLAPSE ---- */
 
 /* A window if there is one; where there is none, what is enabled. */
-TEST_F(orders, madvise_window)
+TEST_F_TIMEOUT(orders, madvise_window, SLOW)
 {
 	struct layout l;
 
@@ -393,7 +393,7 @@ TEST_F(orders, madvise_window)
 	EXPECT_TRUE(khp_page_holds(self->p, SEED, 3));
 }
 
-TEST_F(orders, madvise_small)
+TEST_F_TIMEOUT(orders, madvise_small, SLOW)
 {
 	struct layout l;
 
@@ -413,7 +413,7 @@ TEST_F(orders, madvise_small)
 }
 
 /* Part of a window was always as good as nothing, memory without one an error. */
-TEST_F(orders, madvise_nothing_enabled)
+TEST_F_TIMEOUT(orders, madvise_nothing_enabled, SLOW)
 {
 	touch_small(self->p, 0, 64);
 	EXPECT_EQ(0, khp_collapse(self->p, size(64)));
@@ -426,7 +426,7 @@ TEST_F(orders, madvise_nothing_enabled)
 	EXPECT_TRUE(khp_holds(self->p, 64, SEED));
 }
 
-TEST_F(orders, madvise_forbidden)
+TEST_F_TIMEOUT(orders, madvise_forbidden, SLOW)
 {
 	touch_small(self->p, 0, 64);
 	ASSERT_EQ(0, madvise(self->p, size(ALL), MADV_NOHUGEPAGE));
@@ -436,7 +436,7 @@ TEST_F(orders, madvise_forbidden)
 	EXPECT_EQ(0, khp_order_at(self->p));
 }
 
-TEST_F(orders, madvise_pinned)
+TEST_F_TIMEOUT(orders, madvise_pinned, SLOW)
 {
 	struct iovec iov = { .iov_base = self->p + size(5), .iov_len = 1 };
 	int fd[2];
