@@ -248,17 +248,23 @@ TEST_F_TIMEOUT(tmpfs, sendfile, 300)
 	close(other);
 }
 
-/* Half of the destination is not there: what fits is read. */
+/*
+ * Half of the destination is not there: what fits is read, but for what arm64
+ * copies with one instruction.
+ */
 TEST_F_TIMEOUT(tmpfs, read_into_nothing, 300)
 {
 	size_t page = self->page, len = 16 * page;
 	char *p = mmap(NULL, 2 * len, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ssize_t n;
 
 	ASSERT_EQ(2 * len, tmpfs_write(self->fd, 0, 2 * len));
 	ASSERT_EQ(0, munmap(p + len, len));
-	EXPECT_EQ(len - 9, pread(self->fd, p + 9, 2 * len - 9, 1));
-	EXPECT_EQ(len - 9, tmpfs_differs(p + 9, 1, len - 9));
+	n = pread(self->fd, p + 9, 2 * len - 9, 1);
+	EXPECT_LE(n, len - 9);
+	EXPECT_GT(n, len - 9 - 16);
+	EXPECT_EQ(n, tmpfs_differs(p + 9, 1, n));
 	EXPECT_EQ(-1, pread(self->fd, p + len, len, 0));
 	EXPECT_EQ(EFAULT, errno);
 	munmap(p, len);
