@@ -69,39 +69,52 @@ static void claim_undo_memcg(struct hugetlb_claim *claim)
  * Until the claim ends hugetlb_promise_file() must wait, or it would pay for
  * this slot a second time; hugetlb_return_file() must, or it would miss it.
  */
-static void claim_take_shared(struct hugetlb_claim *claim)
+static int claim_take_shared(struct hugetlb_claim *claim)
 {
 	struct resv_map *map = claim->key.map;
 
+	if (region_spares_fill(&claim->spares, CLAIM_SPARES))
+		return -ENOMEM;
 	down_read(&map->rw_sema);
 	if (region_take(map, claim->key.hindex, &claim->tag, &claim->spares))
 		claim->promise = PROMISED;
 	claim_note(claim, CLAIM_SLOT);
+	return 0;
 }
 
-static void claim_take_private(struct hugetlb_claim *claim)
+/*
+ * Nobody gives the slot back while the VMA lock is held.  Where it is spent the
+ * owner copies its own page and needs no node: if that could fail for lack of
+ * one, children would lose their pages for it.
+ */
+static int claim_take_private(struct hugetlb_claim *claim)
 {
-	if (!region_spend(claim->key.map, claim->key.hindex, &claim->spares)) {
-		claim->promise = SPENT;
-		return;
+	struct resv_map *map = claim->key.map;
+
+	claim->promise = SPENT;
+	if (region_present(map, claim->key.hindex))
+		return 0;
+	if (region_spares_fill(&claim->spares, 1))
+		return -ENOMEM;
+	if (region_spend(map, claim->key.hindex, &claim->spares)) {
+		claim->promise = PROMISED;
+		claim_note(claim, CLAIM_SLOT);
 	}
-	claim->promise = PROMISED;
-	claim_note(claim, CLAIM_SLOT);
+	return 0;
 }
 
 static int claim_take_slot(struct hugetlb_claim *claim)
 {
+	int err;
+
 	if (!claim->key.map)
 		return 0;
-	if (region_spares_fill(&claim->spares, CLAIM_SPARES))
-		return -ENOMEM;
-
 	if (claim->key.map->kind == RESV_SHARED)
-		claim_take_shared(claim);
+		err = claim_take_shared(claim);
 	else
-		claim_take_private(claim);
+		err = claim_take_private(claim);
 	claim->backed = claim->promise == PROMISED;
-	return 0;
+	return err;
 }
 
 /*

@@ -222,6 +222,17 @@ static int claim_test_drain(struct kunit *test, struct folio **pages)
 	return n;
 }
 
+/* The file's slot is promised a page, all others are taken: how many. */
+static int claim_test_promise_and_drain(struct kunit *test,
+					struct folio **pages)
+{
+	struct claim_test *t = test->priv;
+
+	KUNIT_ASSERT_EQ(test, hugetlb_promise_file(t->inode, TEST_SLOT,
+						   TEST_SLOT + 1), 0);
+	return claim_test_drain(test, pages);
+}
+
 static void claim_test_refill(struct folio **pages, int n)
 {
 	while (n--)
@@ -469,9 +480,7 @@ static void claim_page_owed(struct kunit *test)
 	struct folio *held;
 	int n;
 
-	KUNIT_ASSERT_EQ(test, hugetlb_promise_file(t->inode, TEST_SLOT,
-						   TEST_SLOT + 1), 0);
-	n = claim_test_drain(test, pages);
+	n = claim_test_promise_and_drain(test, pages);
 	claim_test_remember(t);
 
 	held = claim_test_owe(test);
@@ -573,9 +582,7 @@ static void claim_adopt_promised(struct kunit *test)
 	struct folio *page;
 	int n;
 
-	KUNIT_ASSERT_EQ(test, hugetlb_promise_file(t->inode, TEST_SLOT,
-						   TEST_SLOT + 1), 0);
-	n = claim_test_drain(test, pages);
+	n = claim_test_promise_and_drain(test, pages);
 	claim_test_remember(t);
 
 	page = claim_test_memfd_page(t);
@@ -629,9 +636,7 @@ static void claim_adopt_while_owed(struct kunit *test)
 	struct folio *held, *page;
 	int n;
 
-	KUNIT_ASSERT_EQ(test, hugetlb_promise_file(t->inode, TEST_SLOT,
-						   TEST_SLOT + 1), 0);
-	n = claim_test_drain(test, pages);
+	n = claim_test_promise_and_drain(test, pages);
 	folio_put(pages[--n]);
 	held = claim_test_owe(test);
 	page = claim_test_memfd_page(t);
@@ -667,9 +672,7 @@ static void claim_adopt_waits(struct kunit *test)
 	struct folio *page;
 	int n;
 
-	KUNIT_ASSERT_EQ(test, hugetlb_promise_file(t->inode, TEST_SLOT,
-						   TEST_SLOT + 1), 0);
-	n = claim_test_drain(test, pages);
+	n = claim_test_promise_and_drain(test, pages);
 	late.folio = claim_test_owe(test);
 	INIT_DELAYED_WORK_ONSTACK(&late.work, claim_test_put_late);
 	schedule_delayed_work(&late.work, HZ / 20);

@@ -195,8 +195,7 @@ TEST_F(file, statfs_of_a_limited_mount)
 	EXPECT_EQ((long)SZ_HUGE, (long)sf.f_bsize);
 	EXPECT_EQ(4, (long)sf.f_blocks);
 	EXPECT_EQ(4, (long)sf.f_bfree);
-	snprintf(path, sizeof(path), "%s/a", dir2);
-	fd = open(path, O_CREAT | O_RDWR, 0600);
+	fd = huge_file(dir2, "a", path, sizeof(path));
 	ASSERT_GE(fd, 0);
 	ASSERT_EQ(0, fallocate(fd, 0, 0, 3 * SZ_HUGE));
 	ASSERT_EQ(0, statfs(dir2, &sf));

@@ -135,8 +135,7 @@ TEST_F(migrate, page_of_a_limited_mount)
 	int fd;
 
 	ASSERT_NE(NULL, dir);
-	snprintf(path, sizeof(path), "%s/f", dir);
-	fd = open(path, O_CREAT | O_RDWR, 0600);
+	fd = huge_file(dir, "f", path, sizeof(path));
 	ASSERT_GE(fd, 0);
 	p = map(4, MAP_SHARED, fd);
 	refused_move(_metadata, self->pin, p, 4, 3);

@@ -456,14 +456,12 @@ TEST_F(resv, refused_on_a_min_size_mount)
 	dir = huge_mount("pagesize=2M,min_size=4M");
 	ASSERT_NE(NULL, dir);
 	EXPECT_COUNTS(SZ_HUGE, 4, 4, 2, 0);
-	snprintf(path, sizeof(path), "%s/a", dir);
-	fd1 = open(path, O_CREAT | O_RDWR, 0600);
+	fd1 = huge_file(dir, "a", path, sizeof(path));
 	ASSERT_GE(fd1, 0);
 	p = map(3, MAP_SHARED, fd1, 0);
 	ASSERT_NE(MAP_FAILED, p);
 	EXPECT_COUNTS(SZ_HUGE, 4, 4, 3, 0);
-	snprintf(path, sizeof(path), "%s/b", dir);
-	fd2 = open(path, O_CREAT | O_RDWR, 0600);
+	fd2 = huge_file(dir, "b", path, sizeof(path));
 	ASSERT_GE(fd2, 0);
 	EXPECT_EQ(MAP_FAILED, map(2, MAP_SHARED, fd2, 0));
 	EXPECT_COUNTS(SZ_HUGE, 4, 4, 3, 0);
@@ -493,8 +491,7 @@ TEST_F(resv, min_size_is_a_promise)
 	ASSERT_NE(MAP_FAILED, q);
 	touch(q, POOL - 4);
 	EXPECT_EQ(MAP_FAILED, map_anon(1, MAP_PRIVATE));
-	snprintf(path, sizeof(path), "%s/f", dir);
-	fd = open(path, O_CREAT | O_RDWR, 0600);
+	fd = huge_file(dir, "f", path, sizeof(path));
 	p = map(4, MAP_SHARED, fd, 0);
 	ASSERT_NE(MAP_FAILED, p);
 	EXPECT_COUNTS(SZ_HUGE, POOL, 4, 4, 0);
@@ -525,8 +522,7 @@ TEST_F(resv, max_size)
 	int fd;
 
 	ASSERT_NE(NULL, dir);
-	snprintf(path, sizeof(path), "%s/f", dir);
-	fd = open(path, O_CREAT | O_RDWR, 0600);
+	fd = huge_file(dir, "f", path, sizeof(path));
 	EXPECT_EQ(MAP_FAILED, map(4, MAP_SHARED, fd, 0));
 	EXPECT_COUNTS(SZ_HUGE, POOL, POOL, 0, 0);
 	p = map(3, MAP_SHARED, fd, 0);
@@ -552,8 +548,7 @@ TEST_F(resv, umount_while_a_page_is_pinned_by_a_mapping)
 	int fd;
 
 	ASSERT_NE(NULL, dir);
-	snprintf(path, sizeof(path), "%s/f", dir);
-	fd = open(path, O_CREAT | O_RDWR, 0600);
+	fd = huge_file(dir, "f", path, sizeof(path));
 	p = map(3, MAP_SHARED, fd, 0);
 	ASSERT_NE(MAP_FAILED, p);
 	touch(p, 1);

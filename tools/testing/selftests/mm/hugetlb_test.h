@@ -162,6 +162,14 @@ static inline char *huge_mount(const char *options)
 	return NULL;
 }
 
+/* A file of a mount, to read and write; its name for unlink(), too. */
+static inline int huge_file(const char *dir, const char *name, char *path,
+			    size_t len)
+{
+	snprintf(path, len, "%s/%s", dir, name);
+	return open(path, O_CREAT | O_RDWR, 0600);
+}
+
 static inline int huge_umount(const char *dir)
 {
 	if (umount(dir))
