@@ -207,7 +207,7 @@ static void use_again(struct __test_metadata *_metadata, const long *pfn,
 	munmap(p, len);
 }
 
-TEST_F_TIMEOUT(hvo, memory_comes_back_clean, 120)
+TEST_F_TIMEOUT(hvo, memory_comes_back_clean, 350)
 {
 	long pfn[POOL], bad = 0, huge;
 
