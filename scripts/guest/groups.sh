@@ -204,13 +204,13 @@ g_stress() {
 # right, and corrected elsewhere: scripts/corrected/ says why.
 g_khugepaged() {
 	nr 0; calm
-	t khugepaged 600 mm/khugepaged
-	t khugepaged-s2 600 mm/khugepaged -s 2
-	t khugepaged-s4 600 mm/khugepaged -s 4
-	t khugepaged-shmem 600 mm/khugepaged-corrected all:shmem
-	t khugepaged-file-ext4 600 mm/khugepaged-corrected all:file /mnt/ext4
-	t khugepaged-file-xfs 600 mm/khugepaged-corrected all:file /mnt/xfs
-	t khugepaged-file-tmpfs 600 mm/khugepaged-corrected all:file /tmp
+	t khugepaged 600 again mm/khugepaged
+	t khugepaged-s2 600 again mm/khugepaged -s 2
+	t khugepaged-s4 600 again mm/khugepaged -s 4
+	t khugepaged-shmem 600 again mm/khugepaged-corrected all:shmem
+	t khugepaged-file-ext4 600 again mm/khugepaged-corrected all:file /mnt/ext4
+	t khugepaged-file-xfs 600 again mm/khugepaged-corrected all:file /mnt/xfs
+	t khugepaged-file-tmpfs 600 again mm/khugepaged-corrected all:file /tmp
 	calm
 }
 
