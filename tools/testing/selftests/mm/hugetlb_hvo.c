@@ -200,6 +200,8 @@ static void use_again(struct __test_metadata *_metadata, const long *pfn,
 		 (unsigned long)p, (unsigned long)p + len);
 	if (advice == MADV_HUGEPAGE)
 		file_write(SPLIT, text);
+	/* khugepaged would move them while their tables are read. */
+	madvise(p, len, MADV_NOHUGEPAGE);
 	for (size_t i = 0; i < len; i += SZ_HUGE)
 		wrong += pages_wrong(p + i, pfn, &again);
 	EXPECT_EQ(0, wrong);
