@@ -23,18 +23,8 @@
 /* Pages that hold struct pages, wherever they came from. */
 static long memmap_pages(void)
 {
-	FILE *f = fopen("/proc/vmstat", "r");
-	char name[64];
-	long v, sum = 0;
-
-	while (f && fscanf(f, "%63s %ld", name, &v) == 2) {
-		if (!strcmp(name, "nr_memmap_pages") ||
-		    !strcmp(name, "nr_memmap_boot_pages"))
-			sum += v;
-	}
-	if (f)
-		fclose(f);
-	return sum;
+	return file_counter("/proc/vmstat", "nr_memmap_pages") +
+	       file_counter("/proc/vmstat", "nr_memmap_boot_pages");
 }
 
 /* A work item does it, after a grace period. */

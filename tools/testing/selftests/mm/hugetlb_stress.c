@@ -10,34 +10,10 @@
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <sys/time.h>
 #include <sys/wait.h>
-#include "../kselftest.h"
-#include "hugetlb_test.h"
+#include "hugetlb_stress.h"
 
 #define POOL	24
-#define FILES	3
-#define SLOTS	4
-
-static long seconds = 30;
-static char *dir;
-static struct timeval began;
-
-static bool running(void)
-{
-	struct timeval now;
-
-	gettimeofday(&now, NULL);
-	return now.tv_sec - began.tv_sec < seconds;
-}
-
-static int open_file(int i)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "%s/%d", dir, i);
-	return open(path, O_CREAT | O_RDWR, 0600);
-}
 
 static void worker_touch(char *p, long n)
 {
@@ -146,22 +122,9 @@ static void shrinker(int seed)
 	_exit(0);
 }
 
-/* Change the size of the pool and what may be borrowed beyond it. */
 static void resizer(int seed)
 {
-	int nodes = huge_nodes();
-
-	srand(seed);
-	while (running()) {
-		huge_set(SZ_HUGE, "nr_overcommit_hugepages", rand() % 6);
-		if (rand() % 2)
-			huge_set(SZ_HUGE, "nr_hugepages", rand() % (2 * POOL));
-		else
-			huge_set_node(SZ_HUGE, rand() % nodes, "nr_hugepages",
-				      rand() % POOL);
-		usleep(rand() % 3000);
-	}
-	_exit(0);
+	stress_resize(seed, POOL);
 }
 
 /* Move pages of a mapping between nodes under its feet. */
@@ -198,25 +161,11 @@ static void (* const jobs[])(int) = {
 
 #define NR_JOBS ARRAY_SIZE(jobs)
 
-static bool counters_rest(void)
-{
-	struct huge_counts c;
-
-	huge_set(SZ_HUGE, "nr_overcommit_hugepages", 0);
-	huge_set(SZ_HUGE, "nr_hugepages", POOL);
-	c = huge_counts_settled(SZ_HUGE, POOL);
-	ksft_print_msg("total %ld free %ld reserved %ld surplus %ld\n",
-		       c.total, c.free, c.resv, c.surplus);
-	return c.total == POOL && c.free == POOL && !c.resv && !c.surplus;
-}
-
 int main(int argc, char **argv)
 {
-	char path[64];
 	int failed = 0, status;
 
-	if (argc > 1)
-		seconds = atol(argv[1]);
+	seconds = argc > 1 ? atol(argv[1]) : 30;
 	ksft_print_header();
 	ksft_set_plan(3);
 	if (huge_pool_exact(POOL))
@@ -237,12 +186,8 @@ int main(int argc, char **argv)
 		}
 	}
 	ksft_test_result(!failed, "jobs\n");
-	for (int i = 0; i < FILES; i++) {
-		snprintf(path, sizeof(path), "%s/%d", dir, i);
-		unlink(path);
-	}
-	huge_umount(dir);
-	ksft_test_result(counters_rest(), "counters\n");
+	stress_remove_files();
+	ksft_test_result(stress_counters_rest(POOL), "counters\n");
 	ksft_test_result(!huge_pool_exact(0), "pool shrinks to nothing\n");
 	ksft_finished();
 }

@@ -15,16 +15,12 @@
 #include <dirent.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <sys/time.h>
 #include <sys/wait.h>
 #include <linux/falloc.h>
-#include "../kselftest.h"
-#include "hugetlb_test.h"
+#include "hugetlb_stress.h"
 
 #define POOL	32
-#define FILES	3
 #define LENGTH	6	/* of a file, in huge pages */
-#define SLOTS	4
 
 #ifndef MADV_SOFT_OFFLINE
 #define MADV_SOFT_OFFLINE	101
@@ -39,27 +35,8 @@ enum {
 	JOB_SYSTEM,		/* a system call that cannot fail did */
 };
 
-static long seconds = 40;
-static char *dir;
 static char cgroup_dir[32];
-static struct timeval began;
 static volatile pid_t *workers;	/* shared, for those who move processes */
-
-static bool running(void)
-{
-	struct timeval now;
-
-	gettimeofday(&now, NULL);
-	return now.tv_sec - began.tv_sec < seconds;
-}
-
-static int open_file(int i)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "%s/%d", dir, i);
-	return open(path, O_CREAT | O_RDWR, 0600);
-}
 
 /* ---- data ---- */
 
@@ -299,19 +276,7 @@ static void shrinker(int seed)
 
 static void resizer(int seed)
 {
-	int nodes = huge_nodes();
-
-	srand(seed);
-	while (running()) {
-		huge_set(SZ_HUGE, "nr_overcommit_hugepages", rand() % 8);
-		if (rand() % 2)
-			huge_set(SZ_HUGE, "nr_hugepages", rand() % (2 * POOL));
-		else
-			huge_set_node(SZ_HUGE, rand() % nodes, "nr_hugepages",
-				      rand() % POOL);
-		usleep(rand() % 5000);
-	}
-	_exit(0);
+	stress_resize(seed, POOL);
 }
 
 /* Large pages are split, and made again out of whatever lies there. */
@@ -522,18 +487,6 @@ static bool wanted(const char *name, int argc, char **argv)
 	return argc <= 2;
 }
 
-static bool counters_rest(void)
-{
-	struct huge_counts c;
-
-	huge_set(SZ_HUGE, "nr_overcommit_hugepages", 0);
-	huge_set(SZ_HUGE, "nr_hugepages", POOL);
-	c = huge_counts_settled(SZ_HUGE, POOL);
-	ksft_print_msg("total %ld free %ld reserved %ld surplus %ld\n",
-		       c.total, c.free, c.resv, c.surplus);
-	return c.total == POOL && c.free == POOL && !c.resv && !c.surplus;
-}
-
 static int run_all(int argc, char **argv)
 {
 	static const char * const why[] = {
@@ -562,11 +515,9 @@ static int run_all(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	char path[64];
 	bool groups;
 
-	if (argc > 1)
-		seconds = atol(argv[1]);
+	seconds = argc > 1 ? atol(argv[1]) : 40;
 	ksft_print_header();
 	ksft_set_plan(4);
 	if (huge_pool_exact(POOL))
@@ -581,14 +532,10 @@ int main(int argc, char **argv)
 	ksft_test_result(!run_all(argc, argv), "jobs\n");
 	ksft_test_result(!groups || !cgroups_left(),
 			 "control groups go with their charges\n");
-	for (int i = 0; i < FILES; i++) {
-		snprintf(path, sizeof(path), "%s/%d", dir, i);
-		unlink(path);
-	}
-	huge_umount(dir);
+	stress_remove_files();
 	if (groups)
 		cgroup_end();
-	ksft_test_result(counters_rest(), "counters\n");
+	ksft_test_result(stress_counters_rest(POOL), "counters\n");
 	ksft_test_result(!huge_pool_exact(0), "pool shrinks to nothing\n");
 	ksft_finished();
 }

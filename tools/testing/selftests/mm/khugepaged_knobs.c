@@ -213,18 +213,7 @@ TEST(counters)
 
 static long result(const char *want)
 {
-	char name[64];
-	long n, v = -1;
-	FILE *f = fopen(RESULTS, "r");
-
-	if (!f)
-		return -1;
-	while (fscanf(f, "%63s %ld", name, &n) == 2) {
-		if (!strcmp(name, want))
-			v = n;
-	}
-	fclose(f);
-	return v;
+	return file_counter(RESULTS, want);
 }
 
 TEST(results)

@@ -506,20 +506,10 @@ TEST_F(sizes, no_creep)
 
 static long stat_of(const char *group, const char *field)
 {
-	char path[256], name[64];
-	long v = -1, found;
-	FILE *f;
+	char path[256];
 
 	snprintf(path, sizeof(path), "%s/memory.stat", group);
-	f = fopen(path, "r");
-	if (!f)
-		return -1;
-	while (fscanf(f, "%63s %ld", name, &found) == 2) {
-		if (!strcmp(name, field))
-			v = found;
-	}
-	fclose(f);
-	return v;
+	return file_counter(path, field);
 }
 
 static int enter(const char *group)

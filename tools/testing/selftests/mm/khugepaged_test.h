@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <sys/mman.h>
-#include "file_write.h"
+#include "test_files.h"
 #include "thp_settings.h"
 #include "vm_util.h"
 

@@ -67,18 +67,7 @@ static long stat_of(const char *name)
 
 static long vm_event(const char *field)
 {
-	char name[64];
-	long v = -1, found;
-	FILE *f = fopen("/proc/vmstat", "r");
-
-	if (!f)
-		return -1;
-	while (fscanf(f, "%63s %ld", name, &found) == 2) {
-		if (!strcmp(name, field))
-			v = found;
-	}
-	fclose(f);
-	return v;
+	return file_counter("/proc/vmstat", field);
 }
 
 /* What memory pressure does, without the pressure. */

@@ -86,26 +86,33 @@ static inline ssize_t tmpfs_write(int fd, off_t at, size_t len)
 	return ret;
 }
 
-/* Does one read() find what belongs there? */
-static inline bool tmpfs_holds(int fd, off_t at, size_t len)
+/* One read() of all of it, for the caller to free; NULL if less came. */
+static inline char *tmpfs_read(int fd, off_t at, size_t len)
 {
 	char *p = malloc(len);
-	bool ok;
 
 	memset(p, 0x5a, len);
-	ok = pread(fd, p, len, at) == (ssize_t)len &&
-	     tmpfs_differs(p, at, len) == len;
+	if (pread(fd, p, len, at) == (ssize_t)len)
+		return p;
+	free(p);
+	return NULL;
+}
+
+/* Is there what belongs there? */
+static inline bool tmpfs_holds(int fd, off_t at, size_t len)
+{
+	char *p = tmpfs_read(fd, at, len);
+	bool ok = p && tmpfs_differs(p, at, len) == len;
+
 	free(p);
 	return ok;
 }
 
 static inline bool tmpfs_holds_zero(int fd, off_t at, size_t len)
 {
-	char *p = malloc(len);
-	bool ok;
+	char *p = tmpfs_read(fd, at, len);
+	bool ok = p && tmpfs_zero(p, len);
 
-	memset(p, 0x5a, len);
-	ok = pread(fd, p, len, at) == (ssize_t)len && tmpfs_zero(p, len);
 	free(p);
 	return ok;
 }
