@@ -31,6 +31,7 @@ struct hugetlb_quota;
 
 /* ---- mm/swap.c hands over a huge folio whose last reference is gone ---- */
 void free_huge_folio(struct folio *folio);
+void free_huge_folios(struct folio **folios, unsigned int nr);
 
 /* ---- How a hugetlbfs inode came to be ---- */
 

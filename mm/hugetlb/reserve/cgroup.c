@@ -247,19 +247,61 @@ static struct hugetlb_cgroup *hugetlb_cgroup_take(struct hugetlb_pool *pool,
 	return cgroup;
 }
 
+/* From the first folio on, those of its node for which its cgroup pays, if any. */
+static unsigned int hugetlb_cgroup_take_run(enum hugetlb_charge kind,
+					    struct folio **folios,
+					    unsigned int n,
+					    struct hugetlb_cgroup **cgroup)
+{
+	int nid = folio_nid(folios[0]);
+	unsigned int i;
+	void **payer;
+
+	*cgroup = *hugetlb_cgroup_payer(folios[0], kind);
+	for (i = 0; i < n; i++) {
+		payer = hugetlb_cgroup_payer(folios[i], kind);
+		if (*payer != *cgroup || folio_nid(folios[i]) != nid)
+			break;
+		*payer = NULL;
+	}
+	return i;
+}
+
+/* What hugetlb_cgroup_attach() wrote down, @n times on the node @nid. */
+static void hugetlb_cgroup_forget(struct hugetlb_pool *pool,
+				  enum hugetlb_charge kind,
+				  struct hugetlb_cgroup *cgroup, int nid, long n)
+{
+	/* Each charge had a reference; the last one goes with uncharging. */
+	if (kind == HUGETLB_CHARGE_RSVD)
+		css_put_many(&cgroup->css, n - 1);
+	else
+		hugetlb_cgroup_node_add(cgroup, pool, nid,
+					-n * (long)pool_nr_base(pool));
+	hugetlb_cgroup_uncharge(pool, n, kind, cgroup);
+}
+
 /**
- * hugetlb_cgroup_detach() - a folio is not used any more: undo its charge
- * @pool: of the folio
+ * hugetlb_cgroup_detach() - folios are not used any more: undo their charges
+ * @pool: of all of them
  * @kind: for what
- * @folio: with or without such a charge
+ * @folios: with or without such a charge
+ * @n: how many
  *
  * Context: hugetlb_lock.
  */
 void hugetlb_cgroup_detach(struct hugetlb_pool *pool, enum hugetlb_charge kind,
-			   struct folio *folio)
+			   struct folio **folios, unsigned int n)
 {
-	hugetlb_cgroup_uncharge(pool, 1, kind,
-				hugetlb_cgroup_take(pool, kind, folio));
+	struct hugetlb_cgroup *cgroup;
+	unsigned int run;
+
+	for (; n; folios += run, n -= run) {
+		run = hugetlb_cgroup_take_run(kind, folios, n, &cgroup);
+		if (cgroup)
+			hugetlb_cgroup_forget(pool, kind, cgroup,
+					      folio_nid(folios[0]), run);
+	}
 }
 
 /**

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Claims: one huge page on its way to a slot, and pages on their way back.
+ * Claims: one huge page on its way to a slot.
  *
  * prepare takes all that can run out, in the order of claim_steps[]; commit and
- * cancel cannot fail.  free_huge_folio() is what undoes a commit in the end.
+ * cancel cannot fail.  free_huge_folios() is what undoes a commit in the end.
  * Knows units and slots; knows no page tables and no page cache.
  * Locks: a claim for a slot of a file holds the map's rw_sema for reading.
  */
@@ -453,7 +453,7 @@ void hugetlb_claim_cancel(struct hugetlb_claim *claim)
 	claim->taken = 0;
 }
 
-/* ---- the way back ---- */
+/* ---- back to the slot ---- */
 
 /**
  * hugetlb_promise_restore() - the owner's page pays for the owner's promise
@@ -473,75 +473,4 @@ bool hugetlb_promise_restore(struct resv_map *map, long hindex,
 		return false;
 	claim_folio_owe(map->pool, folio);
 	return region_unspend(map, hindex);
-}
-
-/* Temporary pages have done their duty, the others are free now. */
-static struct folio *claim_folio_return(struct hugetlb_pool *pool,
-					struct folio *folio, long leaving)
-{
-	lockdep_assert_held(&hugetlb_lock);
-
-	if (folio_test_hugetlb_temporary(folio)) {
-		pool_remove(pool, folio);
-		pool_unreserve(pool, leaving);
-		return folio;
-	}
-	pool_put(pool, folio);
-	pool_unreserve(pool, leaving);
-	pool_repay(pool);
-	return pool_trim_one(pool, folio_nid(folio));
-}
-
-/*
- * The unit of a page becomes a promise before the quota hears of it: once it
- * did, others may find the unit unused and look for its promise in the pool.
- *
- * Return: promises to be taken back, as the mount does not keep the unit.
- */
-static long claim_quota_put(struct hugetlb_pool *pool,
-			    struct hugetlb_quota *quota)
-{
-	if (!quota)
-		return 0;
-	scoped_guard(spinlock_irqsave, &hugetlb_lock)
-		pool_owe(pool);
-	return quota_put(quota, 1);
-}
-
-/**
- * free_huge_folio() - the last reference to a huge folio is gone
- * @folio: with refcount 0
- *
- * Whatever the folio owes, or another one that is still on its way, is paid
- * with it.  Surplus that is in excess then leaves the pool.
- *
- * Context: any; takes quota->lock, hugetlb_lock.
- */
-void free_huge_folio(struct folio *folio)
-{
-	struct hugetlb_quota *quota = hugetlb_folio_subpool(folio);
-	struct hugetlb_pool *pool = folio_pool(folio);
-	struct folio *gone;
-	long leaving;
-
-	VM_WARN_ON_ONCE_FOLIO(folio_ref_count(folio), folio);
-	VM_WARN_ON_ONCE_FOLIO(folio_mapcount(folio), folio);
-
-	if (folio_test_anon(folio))
-		__ClearPageAnonExclusive(&folio->page);
-	folio->mapping = NULL;
-	hugetlb_set_folio_subpool(folio, NULL);
-	folio_clear_hugetlb_restore_reserve(folio);
-
-	leaving = claim_quota_put(pool, quota);
-	scoped_guard(spinlock_irqsave, &hugetlb_lock) {
-		folio_clear_hugetlb_migratable(folio);
-		hugetlb_cgroup_detach(pool, HUGETLB_CHARGE_USAGE, folio);
-		hugetlb_cgroup_detach(pool, HUGETLB_CHARGE_RSVD, folio);
-		mem_cgroup_uncharge(folio);
-		gone = claim_folio_return(pool, folio, leaving);
-	}
-	if (gone)
-		source_free_any_context(pool, gone);
-	hugetlb_quota_leave(quota);
 }

@@ -308,7 +308,7 @@ void hugetlb_cgroup_uncharge(struct hugetlb_pool *pool, long n,
 void hugetlb_cgroup_attach(struct hugetlb_pool *pool, enum hugetlb_charge kind,
 			   struct hugetlb_cgroup *cgroup, struct folio *folio);
 void hugetlb_cgroup_detach(struct hugetlb_pool *pool, enum hugetlb_charge kind,
-			   struct folio *folio);
+			   struct folio **folios, unsigned int n);
 void hugetlb_cgroup_migrate(struct folio *old_folio, struct folio *new_folio);
 void hugetlb_cgroup_tag_get(struct hugetlb_cgroup *tag);
 void hugetlb_cgroup_tag_put(struct hugetlb_cgroup *tag);
@@ -340,7 +340,8 @@ static inline void hugetlb_cgroup_attach(struct hugetlb_pool *pool,
 					 struct folio *folio) { }
 static inline void hugetlb_cgroup_detach(struct hugetlb_pool *pool,
 					 enum hugetlb_charge kind,
-					 struct folio *folio) { }
+					 struct folio **folios,
+					 unsigned int n) { }
 static inline void hugetlb_cgroup_migrate(struct folio *old_folio,
 					  struct folio *new_folio) { }
 static inline void hugetlb_cgroup_tag_get(struct hugetlb_cgroup *tag) { }

@@ -497,6 +497,91 @@ static void claim_page_owed(struct kunit *test)
 	claim_test_refill(pages, n);
 }
 
+/* ---- pages that are freed together ---- */
+
+/* The last references of all of them go at once. */
+static void claim_test_free(struct kunit *test, struct folio **pages,
+			    unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		KUNIT_EXPECT_TRUE(test, folio_ref_freeze(pages[i], 1));
+	free_huge_folios(pages, n);
+}
+
+static void claim_free_many(struct kunit *test)
+{
+	struct claim_test *t = test->priv;
+	struct folio *pages[TEST_PAGES + 2];
+
+	claim_test_remember(t);
+	claim_test_free(test, pages, claim_test_drain(test, pages));
+	claim_test_expect_found(test, t, "after all were freed at once");
+
+	/* One unit stays with the mount. */
+	claim_test_set_quota(test, -1, 1);
+	claim_test_remember(t);
+	claim_test_free(test, pages, claim_test_drain(test, pages));
+	claim_test_expect_found(test, t, "after the mount's pages were freed");
+}
+
+/* A page of the mount between others, and one that is temporary. */
+static void claim_free_mixed(struct kunit *test)
+{
+	struct hugetlbfs_sb_info *sbi;
+	struct claim_test *t = test->priv;
+	struct folio *pages[4];
+	unsigned int i;
+
+	sbi = HUGETLBFS_SB(t->inode->i_sb);
+	claim_test_remember(t);
+	for (i = 0; i < ARRAY_SIZE(pages); i++) {
+		if (i == 1)
+			claim_test_set_quota(test, 2, 0);
+		pages[i] = claim_test_page(t);
+		KUNIT_ASSERT_NOT_NULL(test, pages[i]);
+		if (i == 2) {
+			hugetlb_quota_release(sbi->spool);
+			sbi->spool = NULL;
+		}
+	}
+	folio_set_hugetlb_temporary(pages[0]);
+	claim_test_free(test, pages, ARRAY_SIZE(pages));
+	t->found.total--;
+	t->found.free--;
+	claim_test_expect_found(test, t, "after a mixed lot was freed");
+}
+
+/* A promise that waits for a page gets one before surplus goes. */
+static void claim_free_surplus(struct kunit *test)
+{
+	struct claim_test *t = test->priv;
+	struct folio *pages[TEST_PAGES + 2], *extra[2], *held;
+	int n;
+
+	KUNIT_ASSERT_EQ(test, hugetlb_promise_file(t->inode, TEST_SLOT,
+						   TEST_SLOT + 1), 0);
+	claim_test_remember(t);
+	n = claim_test_drain(test, pages);
+	held = claim_test_owe(test);
+	claim_test_overcommit(t, 2);
+	extra[0] = claim_test_page(t);
+	extra[1] = claim_test_page(t);
+	KUNIT_ASSERT_NOT_NULL(test, extra[0]);
+	KUNIT_ASSERT_NOT_NULL(test, extra[1]);
+	KUNIT_EXPECT_EQ(test, t->pool->surplus, 2);
+
+	claim_test_free(test, extra, 2);
+	KUNIT_EXPECT_EQ(test, t->pool->owed, 0);
+	KUNIT_EXPECT_EQ(test, t->pool->reserved, 1);
+	KUNIT_EXPECT_EQ(test, t->pool->surplus, 1);
+	folio_put(held);
+	KUNIT_EXPECT_EQ(test, t->pool->surplus, 0);
+	claim_test_refill(pages, n);
+	claim_test_expect_found(test, t, "after all pages came back");
+}
+
 /* ---- quotas ---- */
 
 static void claim_quota_full(struct kunit *test)
@@ -773,6 +858,9 @@ static struct kunit_case claim_cases[] = {
 	KUNIT_CASE(claim_pool_dry),
 	KUNIT_CASE(claim_pool_overcommit),
 	KUNIT_CASE(claim_page_owed),
+	KUNIT_CASE(claim_free_many),
+	KUNIT_CASE(claim_free_mixed),
+	KUNIT_CASE(claim_free_surplus),
 	KUNIT_CASE(claim_quota_full),
 	KUNIT_CASE(claim_quota_minimum),
 	KUNIT_CASE(claim_quota_outlives_mount),
