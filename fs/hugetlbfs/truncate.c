@@ -4,11 +4,13 @@
  *
  * A unit of quota and pool stays with its folio until that is freed; here only
  * the slot goes, and slots without a folio go with their unit.
- * Locks: i_rwsem by the caller, except at eviction.  For each folio its fault
- * mutex, and inside it either what zapping takes or the folio lock.
+ * Locks: i_rwsem by the caller, except at eviction.  The folio lock of pages that
+ * nobody maps, tried for many at a time; for each other one its fault mutex, and
+ * inside it either what zapping takes or the folio lock.
  */
 #include "internal.h"
 #include <linux/highmem.h>
+#include <linux/math.h>
 #include <linux/pagevec.h>
 #include <linux/sched.h>
 
@@ -19,25 +21,96 @@ static void hugetlbfs_bring_spare(struct region_spares *spares)
 		schedule_timeout_uninterruptible(1);
 }
 
+/**
+ * struct hugetlbfs_drop - pages are leaving a file
+ * @inode: the file
+ * @zap_flags: how those that are still mapped are unmapped
+ * @spares: a node for the map of the file
+ * @loose: locked pages that nobody maps, ascending
+ */
+struct hugetlbfs_drop {
+	struct inode		*inode;
+	zap_flags_t		zap_flags;
+	struct region_spares	spares;
+	struct folio_batch	loose;
+};
+
+static bool hugetlbfs_drop_has(const struct hugetlbfs_drop *drop,
+			       const struct folio *folio)
+{
+	return READ_ONCE(folio->mapping) == &drop->inode->i_data;
+}
+
+static long hugetlbfs_folio_hindex(const struct folio *folio)
+{
+	return folio->index >> folio_order(folio);
+}
+
+/* How many of the pages from @first on lie in slots that follow each other? */
+static unsigned int hugetlbfs_drop_run(struct hugetlbfs_drop *drop,
+				       unsigned int first)
+{
+	long hindex = hugetlbfs_folio_hindex(drop->loose.folios[first]);
+	unsigned int n = 1;
+
+	while (first + n < folio_batch_count(&drop->loose) &&
+	       hugetlbfs_folio_hindex(drop->loose.folios[first + n]) ==
+	       hindex + n)
+		n++;
+	return n;
+}
+
+/*
+ * The folio locks keep everybody from mapping the pages and from taking them for
+ * absent.  So the slots go first: who finds no page must find no promise, either,
+ * for the unit is the page's.
+ */
+static void hugetlbfs_drop_loose(struct hugetlbfs_drop *drop)
+{
+	unsigned int i, n;
+	long hindex;
+
+	for (i = 0; i < folio_batch_count(&drop->loose); i += n) {
+		n = hugetlbfs_drop_run(drop, i);
+		hindex = hugetlbfs_folio_hindex(drop->loose.folios[i]);
+		hugetlbfs_bring_spare(&drop->spares);
+		hugetlb_return_slots(drop->inode, hindex, hindex + n,
+				     &drop->spares);
+	}
+	hugetlb_cache_remove_batch(drop->inode, &drop->loose);
+	for (i = 0; i < folio_batch_count(&drop->loose); i++)
+		folio_unlock(drop->loose.folios[i]);
+	folio_batch_reinit(&drop->loose);
+}
+
+static bool hugetlbfs_drop_is_loose(const struct hugetlbfs_drop *drop,
+				    struct folio *folio)
+{
+	if (!folio_trylock(folio))
+		return false;
+	if (!folio_mapped(folio) && hugetlbfs_drop_has(drop, folio))
+		return true;
+	folio_unlock(folio);
+	return false;
+}
+
 /*
  * Return: false when the folio is mapped, then nothing has happened.  A folio
  * that left the file by another way, a fault that took it back, is done.
  */
-static bool hugetlbfs_try_drop_folio(struct inode *inode, struct folio *folio,
-				     struct region_spares *spares)
+static bool hugetlbfs_try_drop_folio(struct hugetlbfs_drop *drop,
+				     struct folio *folio)
 {
-	unsigned int order = folio_order(folio);
 	bool mapped;
 
 	folio_lock(folio);
 	mapped = folio_mapped(folio);
-	if (!mapped && folio->mapping == &inode->i_data) {
-		long hindex = folio->index >> order;
-
-		hugetlb_cache_remove(folio);
-		hugetlb_return_slot(inode, hindex, spares);
+	if (!mapped && hugetlbfs_drop_has(drop, folio)) {
+		folio_batch_add(&drop->loose, folio);
+		hugetlbfs_drop_loose(drop);
+	} else {
+		folio_unlock(folio);
 	}
-	folio_unlock(folio);
 	return !mapped;
 }
 
@@ -45,38 +118,76 @@ static bool hugetlbfs_try_drop_folio(struct inode *inode, struct folio *folio,
  * With the fault mutex held nobody maps the folio any more, but a migration
  * under way may put back entries that were not there when the range was zapped.
  */
-static void hugetlbfs_drop_folio(struct inode *inode, struct folio *folio,
-				 struct region_spares *spares,
-				 zap_flags_t zap_flags)
+static void hugetlbfs_drop_folio(struct hugetlbfs_drop *drop,
+				 struct folio *folio)
 {
-	pgoff_t hindex = folio->index >> folio_order(folio);
+	struct address_space *mapping = drop->inode->i_mapping;
+	long hindex = hugetlbfs_folio_hindex(folio);
 
-	guard(mutex)(hugetlbfs_fault_mutex(inode, hindex));
+	guard(mutex)(hugetlbfs_fault_mutex(drop->inode, hindex));
 
-	while (!hugetlbfs_try_drop_folio(inode, folio, spares))
-		hugetlb_zap_folio(inode->i_mapping, folio, zap_flags);
+	while (!hugetlbfs_try_drop_folio(drop, folio))
+		hugetlb_zap_folio(mapping, folio, drop->zap_flags);
+}
+
+/* As a rule nothing is mapped any more, and nobody else wants a page. */
+static void hugetlbfs_drop_batch(struct hugetlbfs_drop *drop,
+				 struct folio_batch *batch)
+{
+	unsigned int i;
+
+	for (i = 0; i < folio_batch_count(batch); i++) {
+		if (hugetlbfs_drop_is_loose(drop, batch->folios[i]))
+			folio_batch_add(&drop->loose, batch->folios[i]);
+	}
+	hugetlbfs_drop_loose(drop);
+
+	for (i = 0; i < folio_batch_count(batch); i++) {
+		if (hugetlbfs_drop_has(drop, batch->folios[i]))
+			hugetlbfs_drop_folio(drop, batch->folios[i]);
+	}
+}
+
+/*
+ * The page cache lets go of a whole node of its tree at once where pages fill it.
+ * So what a full batch has of one more node is left to the next batch, which
+ * begins at @next.
+ */
+static void hugetlbfs_trim_batch(struct folio_batch *batch, pgoff_t *next)
+{
+	unsigned int order = folio_order(batch->folios[0]);
+	pgoff_t node = 1UL << (rounddown(order, XA_CHUNK_SHIFT) + XA_CHUNK_SHIFT);
+	pgoff_t border = round_down(*next, node);
+
+	if (folio_batch_space(batch) || border <= batch->folios[0]->index)
+		return;
+	while (batch->folios[batch->nr - 1]->index >= border) {
+		batch->nr--;
+		folio_put(batch->folios[batch->nr]);
+	}
+	*next = border;
 }
 
 /* Take the folios of base pages [next, last] out of the file. */
 static void hugetlbfs_drop_range(struct inode *inode, pgoff_t next,
 				 pgoff_t last, zap_flags_t zap_flags)
 {
-	struct region_spares spares;
+	struct hugetlbfs_drop drop = {
+		.inode		= inode,
+		.zap_flags	= zap_flags,
+	};
 	struct folio_batch batch;
-	unsigned int i;
 
-	region_spares_init(&spares);
+	region_spares_init(&drop.spares);
+	folio_batch_init(&drop.loose);
 	folio_batch_init(&batch);
 	while (filemap_get_folios(&inode->i_data, &next, last, &batch)) {
-		for (i = 0; i < folio_batch_count(&batch); i++) {
-			hugetlbfs_bring_spare(&spares);
-			hugetlbfs_drop_folio(inode, batch.folios[i], &spares,
-					     zap_flags);
-		}
+		hugetlbfs_trim_batch(&batch, &next);
+		hugetlbfs_drop_batch(&drop, &batch);
 		folio_batch_release(&batch);
 		cond_resched();
 	}
-	region_spares_drop(&spares);
+	region_spares_drop(&drop.spares);
 }
 
 /**

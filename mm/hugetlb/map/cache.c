@@ -9,6 +9,7 @@
 
 #include "map.h"
 #include <linux/pagemap.h>
+#include <linux/pagevec.h>
 
 /**
  * hugetlbfs_pagecache_present() - does the file of a mapping have a page?
@@ -76,6 +77,28 @@ void hugetlb_cache_remove(struct folio *folio)
 	folio_clear_uptodate(folio);
 	filemap_remove_folio(folio);
 	inode_sub_bytes(inode, folio_size(folio));
+}
+
+/**
+ * hugetlb_cache_remove_batch() - hugetlb_cache_remove() for many pages
+ * @inode: the file
+ * @batch: locked pages of the file, ascending, not mapped; may be empty
+ *
+ * Context: folio locks.
+ */
+void hugetlb_cache_remove_batch(struct inode *inode, struct folio_batch *batch)
+{
+	loff_t bytes = 0;
+	unsigned int i;
+
+	for (i = 0; i < folio_batch_count(batch); i++) {
+		folio_clear_dirty(batch->folios[i]);
+		folio_clear_uptodate(batch->folios[i]);
+		bytes += folio_size(batch->folios[i]);
+	}
+	delete_from_page_cache_batch(&inode->i_data, batch);
+	if (bytes)
+		inode_sub_bytes(inode, bytes);
 }
 
 /* Truncation moves the end first and looks for pages then. */

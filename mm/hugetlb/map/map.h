@@ -246,5 +246,6 @@ void hugetlb_zap_folio(struct address_space *mapping, struct folio *folio,
 int hugetlb_cache_insert(struct folio *folio, struct address_space *mapping,
 			 pgoff_t hindex);
 void hugetlb_cache_remove(struct folio *folio);
+void hugetlb_cache_remove_batch(struct inode *inode, struct folio_batch *batch);
 
 #endif /* MM_HUGETLB_MAP_H */

@@ -326,23 +326,23 @@ void hugetlb_return_file(struct inode *inode, long from, long to, long freed)
 }
 
 /**
- * hugetlb_return_slot() - a page leaves its file
+ * hugetlb_return_slots() - pages are about to leave their file
  * @inode: the file
- * @hindex: the slot
+ * @from: the slot of the first page
+ * @to: the slot after the last; all slots have a page
  * @spares: at least one node
  *
- * Only the slot and its charge go.  The unit stays with the folio and goes when
- * that is freed: it may be pinned.
+ * Only the slots and their charges go.  The units stay with the folios and go
+ * when these are freed: they may be pinned.
  *
- * Context: inode lock and fault mutex of the slot; takes map->lock.
+ * Context: inode lock and the folio locks of the pages; takes map->lock.
  */
-void hugetlb_return_slot(struct inode *inode, long hindex,
-			 struct region_spares *spares)
+void hugetlb_return_slots(struct inode *inode, long from, long to,
+			  struct region_spares *spares)
 {
-	long removed = region_remove(inode_resv_map(inode), hindex, hindex + 1,
-				     spares);
+	long removed = region_remove(inode_resv_map(inode), from, to, spares);
 
-	VM_WARN_ON_ONCE(removed != 1);
+	VM_WARN_ON_ONCE(removed != to - from);
 }
 
 /* ---- private: a map for each mapping ---- */

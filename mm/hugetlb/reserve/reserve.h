@@ -168,8 +168,8 @@ int hugetlb_promise_twin(struct resv_map *map, long from, long to);
 void hugetlb_return_private(struct inode *inode, struct resv_map *map,
 			    long from, long to);
 void hugetlb_return_file(struct inode *inode, long from, long to, long freed);
-void hugetlb_return_slot(struct inode *inode, long hindex,
-			 struct region_spares *spares);
+void hugetlb_return_slots(struct inode *inode, long from, long to,
+			  struct region_spares *spares);
 void hugetlb_return_units(struct hugetlb_pool *pool,
 			  struct hugetlb_quota *quota, long n);
 void hugetlb_return_untaken(struct hugetlb_pool *pool,

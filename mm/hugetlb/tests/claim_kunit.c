@@ -379,7 +379,7 @@ static void claim_file_round(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, region_present(t->map, TEST_SLOT));
 	KUNIT_EXPECT_EQ(test, quota_used(claim_test_quota(t)), 1);
 
-	hugetlb_return_slot(t->inode, TEST_SLOT, &spares);
+	hugetlb_return_slots(t->inode, TEST_SLOT, TEST_SLOT + 1, &spares);
 	region_spares_drop(&spares);
 	KUNIT_EXPECT_EQ(test, quota_used(claim_test_quota(t)), 1);
 	folio_put(claim.folio);
