@@ -240,7 +240,7 @@ pte_t hugetlb_entry_remove(struct hugetlb_walk *w)
 	hugetlb_entry_assert_locked(w);
 	entry = huge_ptep_get_and_clear(w->mm, w->addr, w->ptep, w->size);
 	folio = hugetlb_entry_folio(entry);
-	if (huge_pte_dirty(entry))
+	if (huge_pte_dirty(entry) && !folio_test_dirty(folio))
 		folio_mark_dirty(folio);
 	hugetlb_entry_count(w, -1);
 	hugetlb_remove_rmap(folio);

@@ -130,12 +130,13 @@ static int hugetlb_fork_slot(struct hugetlb_walk *to,
 static int hugetlb_fork_range(struct vm_area_struct *dst_vma,
 			      struct vm_area_struct *src_vma, bool cow)
 {
-	struct hugetlb_walk from, to;
+	struct hugetlb_walk from, to = { };
 	int err;
 
 	for_each_hugetlb_entry(&from, src_vma, src_vma->vm_start,
 			       src_vma->vm_end) {
-		if (!hugetlb_walk_build(&to, dst_vma, from.addr))
+		if (!hugetlb_walk_follow(&to, from.addr) &&
+		    !hugetlb_walk_build(&to, dst_vma, from.addr))
 			return -ENOMEM;
 		/* The child found a table that others fill, too. */
 		if (hugetlb_walk_is_shared(&to)) {

@@ -40,8 +40,11 @@ void hugetlb_walk_start(struct hugetlb_walk *w, struct vm_area_struct *vma,
 			unsigned long start, unsigned long end);
 bool hugetlb_walk_next(struct hugetlb_walk *w);
 void hugetlb_walk_skip_table(struct hugetlb_walk *w);
+bool hugetlb_walk_same_table(const struct hugetlb_walk *w,
+			     const pte_t *earlier);
 bool hugetlb_walk_build(struct hugetlb_walk *w, struct vm_area_struct *vma,
 			unsigned long addr);
+bool hugetlb_walk_follow(struct hugetlb_walk *w, unsigned long addr);
 bool hugetlb_walk_find(struct hugetlb_walk *w, struct vm_area_struct *vma,
 		       unsigned long addr);
 pte_t hugetlb_walk_read(const struct hugetlb_walk *w);

@@ -54,17 +54,36 @@ void hugetlb_walk_start(struct hugetlb_walk *w, struct vm_area_struct *vma,
 	w->end = end;
 }
 
+/*
+ * Step to the slot behind the current one, if it is an entry of the same table:
+ * nothing to search for.  An architecture may keep huge pages of PMD size
+ * elsewhere than in PMD tables, but not where those can be shared.
+ */
+static bool hugetlb_walk_step(struct hugetlb_walk *w)
+{
+	if (!IS_ENABLED(CONFIG_ARCH_WANT_GENERAL_HUGETLB) &&
+	    !IS_ENABLED(CONFIG_HUGETLB_PMD_PAGE_TABLE_SHARING))
+		return false;
+	if (w->size != PMD_SIZE || !(w->addr & ~PUD_MASK))
+		return false;
+	w->ptep = (pte_t *)((pmd_t *)w->ptep + 1);
+	return true;
+}
+
 /**
  * hugetlb_walk_next() - go to the next slot that has a table
- * @w: the walk, not holding a page-table lock
+ * @w: the walk
  *
- * Context: the locks of hugetlb_walk().
+ * Context: the locks of hugetlb_walk(), held since the last step.
  * Return: false at the end of the range.
  */
 bool hugetlb_walk_next(struct hugetlb_walk *w)
 {
-	if (w->ptep)
+	if (w->ptep) {
 		w->addr += w->size;
+		if (w->addr < w->end && hugetlb_walk_step(w))
+			return true;
+	}
 
 	while (w->addr < w->end) {
 		w->ptep = hugetlb_walk(w->vma, w->addr, w->size);
@@ -85,7 +104,21 @@ bool hugetlb_walk_next(struct hugetlb_walk *w)
  */
 void hugetlb_walk_skip_table(struct hugetlb_walk *w)
 {
-	w->addr = hugetlb_walk_table_end(w, w->addr) - w->size;
+	w->addr = hugetlb_walk_table_end(w, w->addr);
+	w->ptep = NULL;
+}
+
+/**
+ * hugetlb_walk_same_table() - are two slots in one table?
+ * @w: the walk, at the later slot
+ * @earlier: slot of an earlier step of the same walk
+ *
+ * Context: any.
+ * Return: true when they are, and so have one page-table lock.
+ */
+bool hugetlb_walk_same_table(const struct hugetlb_walk *w, const pte_t *earlier)
+{
+	return !(((unsigned long)w->ptep ^ (unsigned long)earlier) & PAGE_MASK);
 }
 
 /**
@@ -124,6 +157,23 @@ bool hugetlb_walk_build(struct hugetlb_walk *w, struct vm_area_struct *vma,
 	w->end = w->addr + w->size;
 	w->ptep = huge_pte_alloc(w->mm, vma, w->addr, w->size);
 	return w->ptep;
+}
+
+/**
+ * hugetlb_walk_follow() - go to the slot of an address if it is the next one
+ * @w: a walk, at a slot or still all zero
+ * @addr: aligned to a huge page
+ *
+ * Context: as for the last step, and nothing was released since.
+ * Return: false when it has to be searched for; then @w is of no use.
+ */
+bool hugetlb_walk_follow(struct hugetlb_walk *w, unsigned long addr)
+{
+	if (!w->ptep || addr != w->addr + w->size)
+		return false;
+	w->addr = addr;
+	w->end = addr + w->size;
+	return hugetlb_walk_step(w);
 }
 
 /**

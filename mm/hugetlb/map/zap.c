@@ -17,49 +17,50 @@
 /* Next to ZAP_FLAG_*: nobody has the VMA lock, the pages keep their units. */
 #define HUGETLB_ZAP_UNLOCKED	((__force zap_flags_t)BIT(31))
 
-/*
- * The owner's last mapping of a page of its own is gone: the page pays for the
- * promise that the slot has again.  A page that somebody pinned, or maps in a
- * child, may stay for long and keeps what was paid for it.
- */
-static void hugetlb_zap_restore_promise(const struct hugetlb_walk *w,
-					struct folio *folio)
-{
-	if (!hugetlb_vma_is_owner(w->vma) || !folio_test_anon(folio))
-		return;
-	if (folio_mapped(folio) || folio_ref_count(folio) != 1)
-		return;
-	hugetlb_promise_restore(hugetlb_vma_resv_map(w->vma),
-				hugetlb_linear_page_index(w->vma, w->addr),
-				folio);
-}
+/* Pages that are unmapped with one hold of a page-table lock. */
+#define ZAP_BATCH	16
 
-/* The entry maps a page.  Return: its folio, with the slot's reference. */
-static struct folio *hugetlb_zap_present(struct mmu_gather *tlb,
-					 struct hugetlb_walk *w, bool keep_wp)
+/**
+ * struct hugetlb_zap - pages on their way out of a mapping
+ * @tlb: gathers what must be flushed and freed
+ * @walk: the position in the mapping
+ * @flags: ZAP_FLAG_*
+ * @n: pages unmapped since the page-table lock was taken
+ * @folio: these pages, each with the reference of its slot
+ * @addr: where they were, ascending
+ */
+struct hugetlb_zap {
+	struct mmu_gather	*tlb;
+	struct hugetlb_walk	walk;
+	zap_flags_t		flags;
+	unsigned int		n;
+	struct folio		*folio[ZAP_BATCH];
+	unsigned long		addr[ZAP_BATCH];
+};
+
+/* The entry maps a page. */
+static void hugetlb_zap_present(struct hugetlb_zap *zap, bool keep_wp)
 {
+	struct hugetlb_walk *w = &zap->walk;
 	pte_t entry = hugetlb_entry_remove(w);
 
-	tlb_remove_huge_tlb_entry(w->h, tlb, w->ptep, w->addr);
+	tlb_remove_huge_tlb_entry(w->h, zap->tlb, w->ptep, w->addr);
 	if (keep_wp && huge_pte_uffd_wp(entry))
 		hugetlb_entry_set(w, make_pte_marker(PTE_MARKER_UFFD_WP));
-	return hugetlb_entry_folio(entry);
+	zap->folio[zap->n] = hugetlb_entry_folio(entry);
+	zap->addr[zap->n++] = w->addr;
 }
 
-/*
- * Empty one locked slot, but for the note that writes are to be reported.
- *
- * Return: the folio it mapped, with the slot's reference, or NULL.
- */
-static struct folio *hugetlb_zap_slot(struct mmu_gather *tlb,
-				      struct hugetlb_walk *w, pte_t entry,
-				      zap_flags_t zap_flags)
+/* Empty one locked slot, but for the note that writes are to be reported. */
+static void hugetlb_zap_slot(struct hugetlb_zap *zap, pte_t entry)
 {
-	bool keep_wp = !(zap_flags & ZAP_FLAG_DROP_MARKER);
+	bool keep_wp = !(zap->flags & ZAP_FLAG_DROP_MARKER);
+	struct hugetlb_walk *w = &zap->walk;
 
 	switch (hugetlb_entry_kind(entry)) {
 	case ENTRY_PRESENT:
-		return hugetlb_zap_present(tlb, w, keep_wp);
+		hugetlb_zap_present(zap, keep_wp);
+		break;
 	case ENTRY_UFFD_WP:
 		if (!keep_wp)
 			hugetlb_entry_clear(w);
@@ -74,7 +75,89 @@ static struct folio *hugetlb_zap_slot(struct mmu_gather *tlb,
 	case ENTRY_NONE:
 		break;
 	}
-	return NULL;
+}
+
+/*
+ * Empty slots of one table.  Others join or leave the table only with a lock
+ * that is held all the time, so it is enough to ask once whether it is shared.
+ *
+ * Return: false at the end of the range.
+ */
+static bool hugetlb_zap_table(struct hugetlb_zap *zap)
+{
+	struct hugetlb_walk *w = &zap->walk;
+	pte_t *first = w->ptep;
+	bool more;
+
+	hugetlb_walk_lock(w);
+	if (huge_pmd_unshare(zap->tlb, w->vma, w->addr, w->ptep)) {
+		hugetlb_walk_unlock(w);
+		hugetlb_walk_skip_table(w);
+		return hugetlb_walk_next(w);
+	}
+	do {
+		hugetlb_zap_slot(zap, hugetlb_walk_read(w));
+		more = hugetlb_walk_next(w);
+	} while (more && zap->n < ZAP_BATCH &&
+		 hugetlb_walk_same_table(w, first));
+	hugetlb_walk_unlock(w);
+	return more;
+}
+
+/*
+ * The owner's last mapping of a page of its own is gone: the page pays for the
+ * promise that the slot has again.  A page that somebody pinned, or maps in a
+ * child, may stay for long and keeps what was paid for it.
+ */
+static bool hugetlb_zap_may_pay(const struct folio *folio)
+{
+	return folio_test_anon(folio) && !folio_mapped(folio) &&
+	       folio_ref_count(folio) == 1;
+}
+
+/* How many pages from the one at @from on may pay, in slots without a gap? */
+static unsigned int hugetlb_zap_paying(const struct hugetlb_zap *zap,
+				       unsigned int from)
+{
+	unsigned long addr = zap->addr[from];
+	unsigned int i = from;
+
+	while (i < zap->n && zap->addr[i] == addr &&
+	       hugetlb_zap_may_pay(zap->folio[i])) {
+		addr += zap->walk.size;
+		i++;
+	}
+	return i - from;
+}
+
+static void hugetlb_zap_restore_promises(struct hugetlb_zap *zap)
+{
+	struct vm_area_struct *vma = zap->walk.vma;
+	unsigned int i, n;
+
+	if (!hugetlb_vma_is_owner(vma))
+		return;
+	for (i = 0; i < zap->n; i += max(n, 1U)) {
+		n = hugetlb_zap_paying(zap, i);
+		if (!n)
+			continue;
+		hugetlb_promise_restore(hugetlb_vma_resv_map(vma),
+					hugetlb_linear_page_index(vma, zap->addr[i]),
+					zap->folio + i, n);
+	}
+}
+
+/* No page-table lock is held: the pages may be freed right now. */
+static void hugetlb_zap_settle(struct hugetlb_zap *zap)
+{
+	unsigned int i;
+
+	if (!(zap->flags & HUGETLB_ZAP_UNLOCKED))
+		hugetlb_zap_restore_promises(zap);
+	for (i = 0; i < zap->n; i++)
+		tlb_remove_page_size(zap->tlb, &zap->folio[i]->page,
+				     zap->walk.size);
+	zap->n = 0;
 }
 
 /**
@@ -83,7 +166,7 @@ static struct folio *hugetlb_zap_slot(struct mmu_gather *tlb,
  * @vma: a hugetlb mapping
  * @start: first address, aligned to a huge page
  * @end: where to stop, aligned likewise
- * @ref_page: always NULL; hugetlb_zap_exact() is for one page
+ * @ref_page: always NULL; hugetlb_zap_folio() is for one page
  * @zap_flags: ZAP_FLAG_DROP_MARKER to drop userfaultfd-wp markers, too
  *
  * Where the table is shared with another process, only this mapping's hold on
@@ -97,9 +180,11 @@ void __unmap_hugepage_range(struct mmu_gather *tlb, struct vm_area_struct *vma,
 			    struct page *ref_page, zap_flags_t zap_flags)
 {
 	struct hstate *h = hstate_vma(vma);
-	struct hugetlb_walk w;
-	struct folio *folio;
-	pte_t entry;
+	struct hugetlb_zap zap = {
+		.tlb	= tlb,
+		.flags	= zap_flags,
+	};
+	bool more;
 
 	i_mmap_assert_write_locked(vma->vm_file->f_mapping);
 	if (WARN_ON_ONCE(ref_page || ((start | end) & ~huge_page_mask(h))))
@@ -107,20 +192,10 @@ void __unmap_hugepage_range(struct mmu_gather *tlb, struct vm_area_struct *vma,
 
 	tlb_change_page_size(tlb, huge_page_size(h));
 	tlb_start_vma(tlb, vma);
-	for_each_hugetlb_entry(&w, vma, start, end) {
-		entry = hugetlb_walk_lock(&w);
-		if (huge_pmd_unshare(tlb, vma, w.addr, w.ptep)) {
-			hugetlb_walk_unlock(&w);
-			hugetlb_walk_skip_table(&w);
-			continue;
-		}
-		folio = hugetlb_zap_slot(tlb, &w, entry, zap_flags);
-		hugetlb_walk_unlock(&w);
-		if (!folio)
-			continue;
-		if (!(zap_flags & HUGETLB_ZAP_UNLOCKED))
-			hugetlb_zap_restore_promise(&w, folio);
-		tlb_remove_page_size(tlb, &folio->page, w.size);
+	hugetlb_walk_start(&zap.walk, vma, start, end);
+	for (more = hugetlb_walk_next(&zap.walk); more; ) {
+		more = hugetlb_zap_table(&zap);
+		hugetlb_zap_settle(&zap);
 	}
 	tlb_end_vma(tlb, vma);
 

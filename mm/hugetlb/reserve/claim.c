@@ -136,7 +136,7 @@ static void claim_undo_slot(struct hugetlb_claim *claim)
 	struct resv_map *map = claim->key.map;
 
 	if (map->kind == RESV_PRIVATE)
-		region_unspend(map, claim->key.hindex);
+		region_unspend(map, claim->key.hindex, claim->key.hindex + 1);
 	else if (claim->promise == PROMISED)
 		claim_give_shared(claim);
 	else
@@ -309,21 +309,28 @@ static int claim_take_folio(struct hugetlb_claim *claim)
 }
 
 /*
- * What was taken for a promise becomes one again: first in the pool, where the
- * folio owes it, and only then in the map, where others find it.
+ * What was taken for promises becomes promises again: first in the pool, where
+ * the folios owe them, and only then in the map, where others find them.
  */
-static void claim_folio_owe(struct hugetlb_pool *pool, struct folio *folio)
+static void claim_folios_owe(struct hugetlb_pool *pool, struct folio **folios,
+			     unsigned int n)
 {
-	scoped_guard(spinlock_irq, &hugetlb_lock)
-		pool_owe(pool);
-	hugetlb_set_folio_subpool(folio, NULL);
-	folio_set_hugetlb_restore_reserve(folio);
+	unsigned int i;
+
+	scoped_guard(spinlock_irq, &hugetlb_lock) {
+		for (i = 0; i < n; i++)
+			pool_owe(pool);
+	}
+	for (i = 0; i < n; i++) {
+		hugetlb_set_folio_subpool(folios[i], NULL);
+		folio_set_hugetlb_restore_reserve(folios[i]);
+	}
 }
 
 static void claim_undo_folio(struct hugetlb_claim *claim)
 {
 	if (claim->promise == PROMISED)
-		claim_folio_owe(claim->pool, claim->folio);
+		claim_folios_owe(claim->pool, &claim->folio, 1);
 	folio_put(claim->folio);
 	claim->folio = NULL;
 }
@@ -455,22 +462,42 @@ void hugetlb_claim_cancel(struct hugetlb_claim *claim)
 
 /* ---- back to the slot ---- */
 
+/* All slots of the range are spent, and the caller keeps it so. */
+static void claim_restore_range(struct resv_map *map, long from,
+				struct folio **folios, unsigned int n)
+{
+	claim_folios_owe(map->pool, folios, n);
+	region_unspend(map, from, from + n);
+}
+
 /**
- * hugetlb_promise_restore() - the owner's page pays for the owner's promise
+ * hugetlb_promise_restore() - the owner's pages pay for the owner's promises
  * @map: of the owner of a private mapping
- * @hindex: the slot
- * @folio: was in it, is mapped nowhere and has no reference but the caller's,
- *	who is about to drop it
+ * @from: the first slot
+ * @folios: were in it and those that follow, are mapped nowhere and have no
+ *	reference but the caller's, who is about to drop it
+ * @n: how many, may be 0
+ *
+ * A slot that is not spent stays as it is, and so does its folio.
  *
  * Context: VMA lock for writing, or nobody else can use the mapping; takes
  * hugetlb_lock, map->lock.
- * Return: true, or false when the slot was not spent; then nothing changed.
+ * Return: how many slots have their promise again.
  */
-bool hugetlb_promise_restore(struct resv_map *map, long hindex,
-			     struct folio *folio)
+unsigned int hugetlb_promise_restore(struct resv_map *map, long from,
+				     struct folio **folios, unsigned int n)
 {
-	if (!region_present(map, hindex))
-		return false;
-	claim_folio_owe(map->pool, folio);
-	return region_unspend(map, hindex);
+	unsigned int i, done = 0;
+
+	if (region_count(map, from, from + n) == n) {
+		claim_restore_range(map, from, folios, n);
+		return n;
+	}
+	for (i = 0; i < n; i++) {
+		if (!region_present(map, from + i))
+			continue;
+		claim_restore_range(map, from + i, folios + i, 1);
+		done++;
+	}
+	return done;
 }

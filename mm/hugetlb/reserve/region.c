@@ -326,7 +326,6 @@ static void resv_map_free(struct kref *refs)
  *
  * Slots left in a shared map are uncharged from their cgroups.  A private map
  * only drops its reference to map->charged: closing the mapping uncharges.
- *
  * Context: map->lock not held.
  */
 void resv_map_put(struct resv_map *map)
@@ -371,10 +370,8 @@ long region_missing(struct resv_map *map, long from, long to,
  * @spares: nodes to use
  *
  * Slots that were there before keep their tag.
- *
  * Context: takes map->lock.
- * Return: slots added, or -ENOSPC with nothing changed when there are too few
- * spare nodes.
+ * Return: slots added, or -ENOSPC with nothing changed for lack of spares.
  */
 long region_add(struct resv_map *map, long from, long to,
 		struct hugetlb_cgroup *tag, struct region_spares *spares)
@@ -444,7 +441,6 @@ long region_remove(struct resv_map *map, long from, long to,
  *
  * Bring two nodes to be sure of a later region_give(): this one may keep one
  * for the split, and whoever removes both halves meanwhile keeps theirs.
- *
  * Context: takes map->lock.
  * Return: true, or false with @tag untouched when the slot is not in the map.
  */
@@ -503,7 +499,6 @@ bool region_give(struct resv_map *map, long hindex, struct hugetlb_cgroup *tag,
  *
  * Tree and hoard together have one node for each spent slot.  A region of k
  * slots so leaves k - 1 in the hoard, more than unspending it can ever need.
- *
  * Context: takes map->lock.
  * Return: true, or false when the promise was spent before.
  */
@@ -525,25 +520,30 @@ bool region_spend(struct resv_map *map, long hindex,
 }
 
 /**
- * region_unspend() - the owner gets the promise for a slot back
+ * region_unspend() - the owner gets the promises for a range back
  * @map: private
- * @hindex: the slot
+ * @from: first slot
+ * @to: the slot after the last
  *
+ * Slots that are spent and follow each other are in one region, always.
  * Context: takes map->lock; allocates nothing, fit for a page-table lock.
- * Return: true, or false when the promise was not spent.
+ * Return: true, or false with nothing changed when some were not spent.
  */
-bool region_unspend(struct resv_map *map, long hindex)
+bool region_unspend(struct resv_map *map, long from, long to)
 {
 	struct resv_region *region;
+	struct region_spares over;
 
+	region_spares_init(&over);
 	scoped_guard(spinlock, &map->lock) {
-		region = region_find_slot(map, hindex);
-		if (!region)
+		region = region_find_slot(map, from);
+		if (!region || region->to < to)
 			return false;
-		region_cut(map, region, hindex, hindex + 1, &map->hoard);
-		region = region_spare_pop(&map->hoard);
+		region_cut(map, region, from, to, &map->hoard);
+		for (; from < to; from++)
+			region_spare_push(&over, region_spare_pop(&map->hoard));
 	}
-	kfree(region);
+	region_spares_drop(&over);
 	return true;
 }
 

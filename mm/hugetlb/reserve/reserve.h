@@ -94,7 +94,7 @@ bool region_give(struct resv_map *map, long hindex, struct hugetlb_cgroup *tag,
 		 struct region_spares *spares);
 bool region_spend(struct resv_map *map, long hindex,
 		  struct region_spares *spares);
-bool region_unspend(struct resv_map *map, long hindex);
+bool region_unspend(struct resv_map *map, long from, long to);
 long region_count(struct resv_map *map, long from, long to);
 bool region_present(struct resv_map *map, long hindex);
 
@@ -241,8 +241,8 @@ int __must_check hugetlb_claim_prepare(struct hugetlb_claim *claim);
 void hugetlb_claim_commit(struct hugetlb_claim *claim);
 void hugetlb_claim_cancel(struct hugetlb_claim *claim);
 
-bool hugetlb_promise_restore(struct resv_map *map, long hindex,
-			     struct folio *folio);
+unsigned int hugetlb_promise_restore(struct resv_map *map, long from,
+				     struct folio **folios, unsigned int n);
 void hugetlb_promise_drop(struct hugetlb_pool *pool);
 
 #if IS_ENABLED(CONFIG_KUNIT)

@@ -401,10 +401,10 @@ static void claim_owner_round(struct kunit *test)
 	hugetlb_claim_commit(&claim);
 	KUNIT_EXPECT_TRUE(test, region_present(map, TEST_SLOT));
 
-	KUNIT_EXPECT_TRUE(test, hugetlb_promise_restore(map, TEST_SLOT,
-							claim.folio));
-	KUNIT_EXPECT_FALSE(test, hugetlb_promise_restore(map, TEST_SLOT,
-							 claim.folio));
+	KUNIT_EXPECT_EQ(test, hugetlb_promise_restore(map, TEST_SLOT,
+						      &claim.folio, 1), 1);
+	KUNIT_EXPECT_EQ(test, hugetlb_promise_restore(map, TEST_SLOT,
+						      &claim.folio, 1), 0);
 	KUNIT_EXPECT_EQ(test, t->pool->owed, 1);
 	folio_put(claim.folio);
 	claim_test_expect_found(test, t, "after unmapping");

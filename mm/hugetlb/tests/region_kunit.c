@@ -261,8 +261,9 @@ static void region_test_hoard(struct kunit *test)
 	}
 	KUNIT_EXPECT_EQ(test, t->map->hoard.n, TEST_SLOTS - 1);
 	for (i = 1; i < TEST_SLOTS; i += 2) {
-		KUNIT_EXPECT_TRUE(test, region_unspend(t->map, i));
-		KUNIT_EXPECT_FALSE(test, region_unspend(t->map, i));
+		KUNIT_EXPECT_TRUE(test, region_unspend(t->map, i, i + 1));
+		KUNIT_EXPECT_FALSE(test, region_unspend(t->map, i, i + 1));
+		KUNIT_EXPECT_FALSE(test, region_unspend(t->map, i - 1, i + 1));
 		t->slot[i] = TEST_ABSENT;
 		t->nodes--;
 		region_map_check(test, t);
@@ -374,9 +375,9 @@ static int region_unlucky_private(struct kunit *test)
 	/* Whatever was spent comes back without an allocation. */
 	KUNIT_EXPECT_EQ(test, region_count(map, 0, 8), err ? i - 1 : 8);
 	for (i = 1; i < 8; i += 2)
-		region_unspend(map, i);
+		region_unspend(map, i, i + 1);
 	for (i = 0; i < 8; i += 2)
-		region_unspend(map, i);
+		region_unspend(map, i, i + 1);
 	KUNIT_EXPECT_EQ(test, region_count(map, 0, 8), 0);
 	KUNIT_EXPECT_EQ(test, map->hoard.n, 0);
 	resv_map_put(map);

@@ -179,6 +179,7 @@ static void region_step_private(struct kunit *test, struct region_test *t)
 	long from = region_random(t, TEST_SLOTS);
 	bool spent = t->slot[from] != TEST_ABSENT;
 	long to = from + region_random(t, TEST_SLOTS - from + 1);
+	long i;
 
 	switch (region_random(t, 3)) {
 	case 0:
@@ -190,10 +191,16 @@ static void region_step_private(struct kunit *test, struct region_test *t)
 		t->slot[from] = TEST_UNTAGGED;
 		break;
 	case 1:
-		KUNIT_EXPECT_EQ(test, region_unspend(t->map, t->base + from),
-				spent);
-		t->nodes -= spent;
-		t->slot[from] = TEST_ABSENT;
+		to = max(to, from + 1);
+		for (i = from; i < to; i++)
+			spent &= t->slot[i] != TEST_ABSENT;
+		KUNIT_EXPECT_EQ(test, region_unspend(t->map, t->base + from,
+						     t->base + to), spent);
+		if (!spent)
+			break;
+		t->nodes -= to - from;
+		for (i = from; i < to; i++)
+			t->slot[i] = TEST_ABSENT;
 		break;
 	default:
 		region_step_ask(test, t, from, to);
