@@ -38,18 +38,14 @@ static enum dissolve_state dissolve_look(struct folio *folio)
 }
 
 /*
- * Unmake a folio that its pool counts no longer.  When that is not possible the
- * caller still has it: source_free() would hide that.
+ * Make a folio that its pool counts no longer ready to be given back.  When that
+ * is not possible the caller still has it: source_free() would hide that.
  */
-static int dissolve_unmake(struct hugetlb_pool *pool, struct folio *folio)
+static int dissolve_restore(struct hugetlb_pool *pool, struct folio *folio)
 {
-	int err = 0;
-
-	if (folio_test_hugetlb_vmemmap_optimized(folio))
-		err = vmemmap_restore(pool, folio);
-	if (!err)
-		source_free(pool, folio);
-	return err;
+	if (!folio_test_hugetlb_vmemmap_optimized(folio))
+		return 0;
+	return vmemmap_restore(pool, folio);
 }
 
 /* ---- take away ---- */
@@ -145,9 +141,11 @@ int dissolve_free_hugetlb_folio(struct folio *folio)
 	if (!victim.pool)
 		return err;
 
-	err = dissolve_unmake(victim.pool, folio);
+	err = dissolve_restore(victim.pool, folio);
 	if (err)
 		dissolve_reattach(folio, &victim);
+	else
+		source_release_whole(folio);
 	return err;
 }
 
@@ -178,6 +176,27 @@ int dissolve_free_hugetlb_folios(unsigned long start_pfn,
 	for (pfn = start_pfn; pfn < end_pfn && !err; pfn += 1UL << order)
 		err = dissolve_free_hugetlb_folio(pfn_folio(pfn));
 	return err;
+}
+
+/**
+ * dissolve_bad() - a free page with a memory error leaves its pool
+ * @pool: the pool
+ * @folio: one of its free folios
+ *
+ * Nobody would get the page, so nobody may be promised it.
+ *
+ * Context: hugetlb_lock.  The caller frees the folio after dropping it.
+ * Return: true; false when there is a promise for every free page of the pool.
+ */
+bool dissolve_bad(struct hugetlb_pool *pool, struct folio *folio)
+{
+	struct dissolve_victim victim;
+
+	lockdep_assert_held(&hugetlb_lock);
+	if (pool_is_fixed(pool) || !pool_available(pool))
+		return false;
+	dissolve_count_out(folio, &victim);
+	return true;
 }
 
 /* ---- replace ---- */
@@ -220,10 +239,12 @@ static enum dissolve_state dissolve_swap_settled(struct hugetlb_pool *pool,
 /* Compaction takes a page that is still huge after a 0 for one on its list. */
 static int dissolve_replaced(struct hugetlb_pool *pool, struct folio *folio)
 {
-	int err = dissolve_unmake(pool, folio);
+	int err = dissolve_restore(pool, folio);
 
-	if (!err)
+	if (!err) {
+		source_free(pool, folio);
 		return 0;
+	}
 	guard(spinlock_irq)(&hugetlb_lock);
 	pool_add_surplus(pool, folio);
 	return err;

@@ -166,6 +166,7 @@ void source_adopt(struct folio *folio);
 void source_disown(struct folio *folio);
 long source_restore_list(struct hugetlb_pool *pool, struct list_head *folios,
 			 struct list_head *whole);
+void source_release_whole(struct folio *folio);
 void source_free(struct hugetlb_pool *pool, struct folio *folio);
 bool source_free_list(struct hugetlb_pool *pool, struct list_head *folios);
 void source_free_any_context(struct hugetlb_pool *pool, struct folio *folio);
@@ -289,6 +290,10 @@ int hugetlb_pool_resize(struct hugetlb_pool *pool, unsigned long want, int nid,
 void resize_admit(struct hugetlb_pool *pool, struct list_head *folios);
 struct folio *resize_pick(struct hugetlb_pool *pool, const nodemask_t *nodes,
 			  bool (*fits)(struct folio *folio));
+
+/* ---- dissolve.c: certain pages leave, for the rest see linux/hugetlb.h ---- */
+
+bool dissolve_bad(struct hugetlb_pool *pool, struct folio *folio);
 
 /* ---- demote.c: big free pages become smaller ones ---- */
 

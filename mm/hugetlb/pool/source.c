@@ -13,7 +13,9 @@
 #include <linux/gfp.h>
 #include <linux/llist.h>
 #include <linux/mm.h>
+#include <linux/page_owner.h>
 #include <linux/page_ref.h>
+#include <linux/pgalloc_tag.h>
 #include <linux/sched.h>
 #include <linux/topology.h>
 #include <linux/vmstat.h>
@@ -176,8 +178,16 @@ struct folio *source_alloc(struct hugetlb_pool *pool, gfp_t gfp, int nid,
 
 /* ---- unmake ---- */
 
-/* @folio has all its struct pages. */
-static void source_release(struct folio *folio)
+/**
+ * source_release_whole() - give a folio back in one piece, bad memory and all
+ * @folio: refcount 0, in no pool, with all its struct pages
+ *
+ * For memory failure, which takes the bad page out of the page allocator next,
+ * and for memory that goes offline.
+ *
+ * Context: any, without hugetlb_lock.
+ */
+void source_release_whole(struct folio *folio)
 {
 	source_disown(folio);
 
@@ -189,6 +199,48 @@ static void source_release(struct folio *folio)
 
 	folio_ref_unfreeze(folio, 1);
 	source_return(folio);
+}
+
+/* A bad page keeps its reference, as if memory failure had taken it away. */
+static void source_scatter_one(struct page *page)
+{
+	clear_compound_head(page);
+	page->mapping = NULL;
+	set_page_private(page, 0);
+	set_page_count(page, 1);
+	if (!PageHWPoison(page))
+		__free_page(page);
+}
+
+/*
+ * The page allocator does not look at what is inside a folio that comes back:
+ * give it only base pages that are sound.  A CMA area gets nothing back, as no
+ * huge page would fit there again.
+ */
+static void source_scatter(struct folio *folio)
+{
+	unsigned int order = folio_order(folio);
+	unsigned long left = folio_nr_pages(folio);
+
+	folio_clear_hugetlb_hwpoison(folio);
+	split_page_owner(&folio->page, order, 0);
+	pgalloc_tag_split(folio, order, 0);
+	__folio_clear_head(folio);
+	folio_page(folio, 1)->flags &= ~PAGE_FLAGS_SECOND;
+	while (left--)
+		source_scatter_one(folio_page(folio, left));
+}
+
+/* @folio has all its struct pages. */
+static void source_release(struct folio *folio)
+{
+	if (!folio_test_hwpoison(folio) ||
+	    folio_test_hugetlb_raw_hwp_unreliable(folio)) {
+		source_release_whole(folio);
+		return;
+	}
+	source_disown(folio);
+	source_scatter(folio);
 }
 
 static void source_release_list(struct list_head *folios)

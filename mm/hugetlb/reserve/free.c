@@ -7,6 +7,7 @@
  * Locks: quota->lock, hugetlb_lock, from any context.
  */
 #include "reserve.h"
+#include <linux/bitops.h>
 #include <linux/cleanup.h>
 #include <linux/list.h>
 #include <linux/memcontrol.h>
@@ -22,6 +23,7 @@
  * @quota: of all of them, may be NULL
  * @folios: refcount 0
  * @n: how many
+ * @bad: bit i is set when page i has a memory error and shall leave the pool
  * @leaving: units that the mount does not keep
  * @gone: folios that leave the pool
  */
@@ -30,6 +32,7 @@ struct free_run {
 	struct hugetlb_quota	*quota;
 	struct folio		**folios;
 	unsigned int		n;
+	unsigned long		bad;
 	long			leaving;
 	struct list_head	gone;
 };
@@ -42,6 +45,7 @@ static void free_run_start(struct free_run *run, struct folio **folios,
 	run->pool = folio_pool(folios[0]);
 	run->quota = hugetlb_folio_subpool(folios[0]);
 	run->folios = folios;
+	run->bad = 0;
 	run->leaving = 0;
 	INIT_LIST_HEAD(&run->gone);
 
@@ -50,6 +54,22 @@ static void free_run_start(struct free_run *run, struct folio **folios,
 		if (folio_order(folios[run->n]) != order ||
 		    hugetlb_folio_subpool(folios[run->n]) != run->quota)
 			break;
+	}
+}
+
+/*
+ * A file kept the page so that nobody takes zeros for data.  One of a private
+ * mapping is memory failure's own business, which frees it and looks for it in
+ * the pool right away.
+ */
+static void free_run_note_bad(struct free_run *run)
+{
+	unsigned int i;
+
+	for (i = 0; i < run->n; i++) {
+		if (folio_test_hwpoison(run->folios[i]) &&
+		    !folio_test_anon(run->folios[i]))
+			__set_bit(i, &run->bad);
 	}
 }
 
@@ -135,6 +155,21 @@ static void free_run_pay(struct free_run *run, unsigned int n)
 	}
 }
 
+/* Those that are not gone yet. */
+static void free_run_dissolve_bad(struct free_run *run)
+{
+	struct folio *folio;
+	unsigned int i;
+
+	lockdep_assert_held(&hugetlb_lock);
+	for_each_set_bit(i, &run->bad, run->n) {
+		folio = run->folios[i];
+		if (folio_test_hugetlb_freed(folio) &&
+		    dissolve_bad(run->pool, folio))
+			list_add(&folio->lru, &run->gone);
+	}
+}
+
 static void free_run_finish(struct free_run *run)
 {
 	struct folio *folio, *next;
@@ -152,7 +187,8 @@ static void free_run_finish(struct free_run *run)
  * @nr: how many
  *
  * Whatever the folios owe, or others that are still on their way, is paid with
- * them.  Surplus that is in excess then leaves the pool.
+ * them.  Surplus that is in excess then leaves the pool, and so do pages with a
+ * memory error.
  *
  * Context: any; takes quota->lock, hugetlb_lock.
  */
@@ -163,12 +199,14 @@ void free_huge_folios(struct folio **folios, unsigned int nr)
 
 	for (; nr; folios += run.n, nr -= run.n) {
 		free_run_start(&run, folios, nr);
+		free_run_note_bad(&run);
 		for (i = 0; i < run.n; i++)
 			free_forget_use(folios[i]);
 		free_run_put_quota(&run);
 		scoped_guard(spinlock_irqsave, &hugetlb_lock) {
 			free_run_end_charges(&run);
 			free_run_pay(&run, free_run_shelve(&run));
+			free_run_dissolve_bad(&run);
 		}
 		free_run_finish(&run);
 	}
