@@ -209,6 +209,13 @@ static inline long vmemmap_restore_list(struct hugetlb_pool *pool,
 /* Struct pages of an optimised folio that stay its own: one page of them. */
 #define VMEMMAP_KEPT_PAGES	(PAGE_SIZE / sizeof(struct page))
 
+/*
+ * Of these, the last three are tails of which nobody uses ->index and ->private.
+ */
+#define VMEMMAP_HEAD_TAIL	(VMEMMAP_KEPT_PAGES - 3)	/* page moved out of */
+#define VMEMMAP_LINK_TAIL	(VMEMMAP_KEPT_PAGES - 2)	/* place in the queue */
+#define VMEMMAP_PLAIN_TAIL	(VMEMMAP_KEPT_PAGES - 1)	/* like all others */
+
 /* ---- vmemmap_map.c: page tables under struct pages, for vmemmap.c ---- */
 
 /**
@@ -226,6 +233,8 @@ void vmemmap_pages_free(struct list_head *pages);
 int vmemmap_split(struct folio *folio, struct vmemmap_span *span);
 int vmemmap_split_list(struct list_head *folios, struct list_head *split);
 void vmemmap_move_heads(struct list_head *folios);
+void vmemmap_forget_head(struct folio *folio);
+bool vmemmap_has_fake_heads(struct folio *folio);
 void vmemmap_fake_heads(struct folio *folio);
 void vmemmap_unfake_heads(struct folio *folio);
 void vmemmap_share_tails(struct folio *folio, struct list_head *old,

@@ -171,8 +171,9 @@ static bool resize_grow_some(struct hugetlb_pool *pool, unsigned long n,
 
 	for (; n && more; n--) {
 		folio = resize_alloc_one(pool, nodes, effort);
+		/* By address, as a rule: so what HVO frees lies in one block. */
 		if (folio)
-			list_add(&folio->lru, &fresh);
+			list_add_tail(&folio->lru, &fresh);
 		more = folio && !signal_pending(current);
 		cond_resched();
 	}

@@ -6,25 +6,30 @@
  * A folio counts as optimised once it is queued for that; a work item does it,
  * also under a folio in use, and waits for the RCU grace period that it takes.
  * Restoring takes a folio out again.  Knows no page tables.
- * Locks: vmemmap_mutex.  cpu_hotplug_lock (static keys) is not taken under it.
+ * Locks: vmemmap_mutex, in it vmemmap_lock, a leaf.  cpu_hotplug_lock (static
+ * keys) is not taken under them.
  */
 #include <linux/atomic.h>
 #include <linux/cleanup.h>
 #include <linux/jump_label.h>
 #include <linux/kernel.h>
+#include <linux/list.h>
 #include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/moduleparam.h>
 #include <linux/mutex.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
+#include <linux/spinlock.h>
 #include <linux/sysctl.h>
 #include <linux/workqueue.h>
-#include <linux/xarray.h>
 #include "pool.h"
 
 /* The mutex is held, and one flush is made, for folios of so many base pages. */
 #define VMEMMAP_BATCH_NR	(64UL << HUGETLB_PAGE_ORDER)
+
+/* Folios that are prepared with one hold of the mutex. */
+#define VMEMMAP_PREPARE_BATCH	32
 
 static bool vmemmap_wanted =
 	IS_ENABLED(CONFIG_HUGETLB_PAGE_OPTIMIZE_VMEMMAP_DEFAULT_ON);
@@ -60,10 +65,15 @@ static atomic_long_t vmemmap_faked;
 DEFINE_STATIC_KEY_FALSE(hugetlb_optimize_vmemmap_key);
 EXPORT_SYMBOL(hugetlb_optimize_vmemmap_key);
 
-/* Folios with all their struct pages that shall be optimised, by address. */
-static DEFINE_XARRAY(vmemmap_queue);
-#define VMEMMAP_FRESH	XA_MARK_0	/* nothing was done yet */
-#define VMEMMAP_WAITING	XA_MARK_1	/* faked, waits for a grace period */
+/*
+ * Folios with all their struct pages that shall be optimised.  They enter
+ * vmemmap_fresh under the spinlock alone: this may be a page fault.  Moving on
+ * and leaving needs the mutex, too.
+ */
+static LIST_HEAD(vmemmap_fresh);	/* nothing was done yet */
+static LIST_HEAD(vmemmap_waiting);	/* faked, wait for a grace period */
+static DEFINE_SPINLOCK(vmemmap_lock);
+static DEFINE_MUTEX(vmemmap_mutex);
 
 static void vmemmap_work_func(struct work_struct *work);
 static DECLARE_WORK(vmemmap_work, vmemmap_work_func);
@@ -82,7 +92,9 @@ static bool vmemmap_key_settle(void)
 	static bool on;
 	bool needed;
 
-	needed = atomic_long_read(&vmemmap_faked) || !xa_empty(&vmemmap_queue);
+	/* Who is waiting is faked. */
+	needed = atomic_long_read(&vmemmap_faked) ||
+		 !list_empty_careful(&vmemmap_fresh);
 	if (needed && !on)
 		static_branch_inc(&hugetlb_optimize_vmemmap_key);
 	if (!needed && on)
@@ -107,44 +119,67 @@ static void vmemmap_unfake(struct folio *folio)
 
 /* ---- the queue ---- */
 
-/* Folios change their state in the queue, or leave it, under this. */
-static DEFINE_MUTEX(vmemmap_mutex);
-
-static unsigned long vmemmap_index(struct folio *folio)
+/*
+ * The place of a folio in the queue: two words of a plain tail in the page that
+ * it keeps.  They are zero in every other tail.
+ */
+static struct list_head *vmemmap_link(struct folio *folio)
 {
-	return (unsigned long)&folio->page / PAGE_SIZE;
+	struct page *tail = folio_page(folio, VMEMMAP_LINK_TAIL);
+
+	static_assert(offsetof(struct page, private) ==
+		      offsetof(struct page, index) + sizeof(void *));
+	return (struct list_head *)&tail->index;
 }
 
-/* Without the mutex: this may be a page fault, and nobody else knows @folio. */
+static struct folio *vmemmap_link_folio(struct list_head *link)
+{
+	struct page *tail = container_of((pgoff_t *)link, struct page, index);
+
+	return (struct folio *)(tail - VMEMMAP_LINK_TAIL);
+}
+
+/* ->index may be left over from another life of the page, ->private is not. */
+static bool vmemmap_is_queued(struct folio *folio)
+{
+	lockdep_assert_held(&vmemmap_mutex);
+	return page_private(folio_page(folio, VMEMMAP_LINK_TAIL));
+}
+
+/* Nobody else knows @folio. */
 static void vmemmap_queue_add(struct folio *folio)
 {
-	unsigned long index = vmemmap_index(folio);
-
 	folio_set_hugetlb_vmemmap_optimized(folio);
-	if (xa_err(xa_store(&vmemmap_queue, index, folio, GFP_KERNEL)))
-		folio_clear_hugetlb_vmemmap_optimized(folio);
-	else
-		xa_set_mark(&vmemmap_queue, index, VMEMMAP_FRESH);
+	guard(spinlock)(&vmemmap_lock);
+	list_add_tail(vmemmap_link(folio), &vmemmap_fresh);
+}
+
+static void vmemmap_queue_leave(struct folio *folio)
+{
+	struct list_head *link = vmemmap_link(folio);
+
+	lockdep_assert_held(&vmemmap_mutex);
+	scoped_guard(spinlock, &vmemmap_lock)
+		__list_del_entry(link);
+	*link = (struct list_head) { };
 }
 
 /* Somebody else may free @folio as soon as the flag is gone. */
 static void vmemmap_queue_drop(struct folio *folio)
 {
-	lockdep_assert_held(&vmemmap_mutex);
-	xa_erase(&vmemmap_queue, vmemmap_index(folio));
+	vmemmap_queue_leave(folio);
+	vmemmap_forget_head(folio);
 	folio_clear_hugetlb_vmemmap_optimized(folio);
 }
 
 /* True when @folio was queued only: it has all its struct pages. */
 static bool vmemmap_queue_cancel(struct folio *folio)
 {
-	unsigned long index = vmemmap_index(folio);
-
 	guard(mutex)(&vmemmap_mutex);
 	/* Shared, or given up by the work item since the caller looked. */
-	if (!xa_load(&vmemmap_queue, index))
+	if (!vmemmap_is_queued(folio))
 		return !folio_test_hugetlb_vmemmap_optimized(folio);
-	if (xa_get_mark(&vmemmap_queue, index, VMEMMAP_WAITING))
+	if (vmemmap_has_fake_heads(folio))
 		vmemmap_unfake(folio);
 	vmemmap_queue_drop(folio);
 	return true;
@@ -152,55 +187,70 @@ static bool vmemmap_queue_cancel(struct folio *folio)
 
 /* ---- the work item ---- */
 
-/* False when no folio was left to prepare. */
-static bool vmemmap_prepare_next(struct vmemmap_span *span, unsigned long *n)
+static struct folio *vmemmap_queue_first(struct list_head *queue)
 {
-	unsigned long index = 0;
-	struct folio *folio;
+	struct list_head *link;
 
-	guard(mutex)(&vmemmap_mutex);
-	folio = xa_find(&vmemmap_queue, &index, ULONG_MAX, VMEMMAP_FRESH);
-	if (!folio)
-		return false;
+	lockdep_assert_held(&vmemmap_mutex);
+	guard(spinlock)(&vmemmap_lock);
+	link = READ_ONCE(queue->next);
+	return link == queue ? NULL : vmemmap_link_folio(link);
+}
+
+static void vmemmap_prepare(struct folio *folio, struct vmemmap_span *span)
+{
 	if (vmemmap_split(folio, span)) {
 		vmemmap_queue_drop(folio);
-		return true;
+		return;
 	}
 	vmemmap_fake(folio);
-	xa_clear_mark(&vmemmap_queue, index, VMEMMAP_FRESH);
-	xa_set_mark(&vmemmap_queue, index, VMEMMAP_WAITING);
-	++*n;
+	guard(spinlock)(&vmemmap_lock);
+	list_move_tail(vmemmap_link(folio), &vmemmap_waiting);
+}
+
+/* False when no folio was left to prepare. */
+static bool vmemmap_prepare_some(struct vmemmap_span *span)
+{
+	struct folio *folio;
+	unsigned long n;
+
+	guard(mutex)(&vmemmap_mutex);
+	for (n = 0; n < VMEMMAP_PREPARE_BATCH; n++) {
+		folio = vmemmap_queue_first(&vmemmap_fresh);
+		if (!folio)
+			return false;
+		vmemmap_prepare(folio, span);
+	}
 	return true;
 }
 
-/* How many folios need a grace period now. */
-static unsigned long vmemmap_prepare_queued(void)
+/* True when folios need a grace period now. */
+static bool vmemmap_prepare_queued(void)
 {
 	struct vmemmap_span span = { };
-	unsigned long n = 0;
 
-	while (vmemmap_prepare_next(&span, &n))
+	while (vmemmap_prepare_some(&span))
 		cond_resched();
 	vmemmap_span_flush(&span);
-	return n;
+	return !list_empty_careful(&vmemmap_waiting);
 }
 
 /* False when no folio was left that had its grace period. */
 static bool vmemmap_share_some(void)
 {
 	struct vmemmap_span span = { };
-	unsigned long index, nr = 0;
+	unsigned long nr = 0;
 	struct folio *folio;
 	LIST_HEAD(pages);
 
 	scoped_guard(mutex, &vmemmap_mutex) {
-		xa_for_each_marked(&vmemmap_queue, index, folio,
-				   VMEMMAP_WAITING) {
-			vmemmap_share_tails(folio, &pages, &span);
-			xa_erase(&vmemmap_queue, index);
-			nr += folio_nr_pages(folio);
-			if (nr >= VMEMMAP_BATCH_NR)
+		while (nr < VMEMMAP_BATCH_NR) {
+			folio = vmemmap_queue_first(&vmemmap_waiting);
+			if (!folio)
 				break;
+			vmemmap_queue_leave(folio);
+			vmemmap_share_tails(folio, &pages, &span);
+			nr += folio_nr_pages(folio);
 		}
 		vmemmap_span_flush(&span);
 	}

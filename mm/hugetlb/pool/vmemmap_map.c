@@ -7,11 +7,16 @@
  * why it is done; the caller forgets old translations with a span.
  * Locks: init_mm.page_table_lock, to split.
  */
+#include <linux/bitops.h>
 #include <linux/bootmem_info.h>
 #include <linux/cleanup.h>
+#include <linux/kmemleak.h>
 #include <linux/mm.h>
 #include <linux/nodemask.h>
 #include <linux/page-flags.h>
+#include <linux/page_owner.h>
+#include <linux/page_ref.h>
+#include <linux/pgalloc_tag.h>
 #include <linux/pgtable.h>
 #include <linux/sched.h>
 #include <linux/vmstat.h>
@@ -19,9 +24,8 @@
 #include <asm/tlbflush.h>
 #include "pool.h"
 
-/* Behind what a folio keeps in its first struct pages: an ordinary tail. */
-#define VMEMMAP_PLAIN_TAIL	(VMEMMAP_KEPT_PAGES - 1)
-static_assert(sizeof(struct folio) <= VMEMMAP_PLAIN_TAIL * sizeof(struct page));
+/* Behind what a folio keeps in its first struct pages: ordinary tails. */
+static_assert(sizeof(struct folio) <= VMEMMAP_HEAD_TAIL * sizeof(struct page));
 
 static unsigned long vmemmap_first(struct folio *folio)
 {
@@ -78,32 +82,115 @@ static unsigned long vmemmap_pages_alloc(gfp_t gfp, int nid, unsigned long nr,
 	return left;
 }
 
+/*
+ * A page of memblock, which the page allocator does not know yet, becomes one
+ * that was allocated: what free_bootmem_page() does, but for counting it as
+ * managed and freeing it.
+ */
+static void vmemmap_page_unreserve(struct page *page)
+{
+	/* Notes for memory hotplug. */
+	page->index = 0;
+	ClearPagePrivate(page);
+	set_page_private(page, 0);
+
+	kmemleak_free_part_phys(PFN_PHYS(page_to_pfn(page)), PAGE_SIZE);
+	clear_page_tag_ref(page);
+	ClearPageReserved(page);
+	init_page_count(page);
+}
+
+#ifdef CONFIG_PAGE_OWNER
+static bool vmemmap_owners_are_noted(void)
+{
+	return static_branch_unlikely(&page_owner_inited);
+}
+#else
+static bool vmemmap_owners_are_noted(void)
+{
+	return false;
+}
+#endif
+
+/**
+ * struct vmemmap_block - pages that follow each other
+ * @first: with one reference
+ * @nr: how many; the others have no reference
+ * @nr_boot: how many of them memblock had
+ */
+struct vmemmap_block {
+	struct page	*first;
+	unsigned long	nr;
+	unsigned long	nr_boot;
+};
+
+/*
+ * One reference and it is ours: then it can go as a part of a block.  Where notes
+ * are made for every single page of who allocated it, each has to go on its own.
+ */
+static bool vmemmap_block_join(struct vmemmap_block *block, struct page *page)
+{
+	if (!block->nr || page != block->first + block->nr ||
+	    page_zone(page) != page_zone(block->first))
+		return false;
+	if (mem_alloc_profiling_enabled() || vmemmap_owners_are_noted())
+		return false;
+	if (!page_ref_freeze(page, 1))
+		return false;
+	block->nr++;
+	return true;
+}
+
+static void vmemmap_block_free(struct vmemmap_block *block)
+{
+	unsigned long pfn, left = block->nr;
+	struct page *page = block->first;
+	unsigned int order;
+
+	if (block->nr_boot)
+		adjust_managed_page_count(page, block->nr_boot);
+	for (; left; left -= 1UL << order, page += 1UL << order) {
+		pfn = page_to_pfn(page);
+		order = min(__fls(left), __ffs(pfn | BIT(MAX_PAGE_ORDER)));
+		if (page != block->first)
+			page_ref_unfreeze(page, 1);
+		__free_pages(page, order);
+	}
+	block->nr = 0;
+}
+
 /**
  * vmemmap_pages_free() - give pages that held struct pages to the system
  * @pages: mapped nowhere, no translation left; empty afterwards
+ *
+ * Pages that follow each other in memory as in the list go in blocks.
  *
  * Context: may sleep.
  */
 void vmemmap_pages_free(struct list_head *pages)
 {
-	long nr_boot = 0, nr_buddy = 0;
-	struct page *page;
+	struct vmemmap_block block = { };
+	struct page *page, *next;
+	long nr = 0, nr_boot = 0;
+	bool boot;
 
-	while (!list_empty(pages)) {
-		page = list_first_entry(pages, struct page, lru);
-		list_del(&page->lru);
-		/* From memblock, the page allocator does not know it yet. */
-		if (PageReserved(page)) {
-			free_bootmem_page(page);
-			nr_boot++;
-		} else {
-			__free_page(page);
-			nr_buddy++;
+	list_for_each_entry_safe(page, next, pages, lru) {
+		boot = PageReserved(page);
+		if (boot)
+			vmemmap_page_unreserve(page);
+		if (!vmemmap_block_join(&block, page)) {
+			vmemmap_block_free(&block);
+			block = (struct vmemmap_block) { .first = page, .nr = 1 };
+			cond_resched();
 		}
-		cond_resched();
+		block.nr_boot += boot;
+		nr_boot += boot;
+		nr++;
 	}
+	vmemmap_block_free(&block);
+	INIT_LIST_HEAD(pages);
 	memmap_boot_pages_add(-nr_boot);
-	memmap_pages_add(-nr_buddy);
+	memmap_pages_add(nr_boot - nr);
 }
 
 /* ---- split ---- */
@@ -121,10 +208,13 @@ static struct page *vmemmap_backing(unsigned long addr)
 static pte_t *vmemmap_table_alloc(struct page *first)
 {
 	pte_t *table = pte_alloc_one_kernel(&init_mm);
+	pte_t val = mk_pte(first, PAGE_KERNEL);
 	unsigned int i;
 
-	for (i = 0; table && i < PTRS_PER_PTE; i++)
-		set_pte(table + i, mk_pte(first + i, PAGE_KERNEL));
+	for (i = 0; table && i < PTRS_PER_PTE; i++) {
+		set_pte(table + i, val);
+		val = pte_next_pfn(val);
+	}
 	return table;
 }
 
@@ -178,7 +268,8 @@ int vmemmap_split(struct folio *folio, struct vmemmap_span *span)
 	unsigned long addr = vmemmap_first(folio), end = vmemmap_end(folio);
 	int err = 0;
 
-	if (PageVmemmapSelfHosted(vmemmap_backing(addr)))
+	if (IS_ENABLED(CONFIG_MEMORY_HOTPLUG) &&
+	    PageVmemmapSelfHosted(vmemmap_backing(addr)))
 		return -EOPNOTSUPP;
 
 	for (; addr < end && !err; addr = pmd_addr_end(addr, end))
@@ -215,26 +306,49 @@ int vmemmap_split_list(struct list_head *folios, struct list_head *split)
 
 /* ---- exchange ---- */
 
-static struct page *vmemmap_exchange(unsigned long addr, pte_t val,
-				     struct vmemmap_span *span)
+static pte_t *vmemmap_slot(unsigned long addr)
 {
-	pte_t *pte = pte_offset_kernel(pmd_off_k(addr), addr);
+	return pte_offset_kernel(pmd_off_k(addr), addr);
+}
+
+/* The slot behind @pte, whose page table may end there; it is for @addr. */
+static pte_t *vmemmap_next_slot(pte_t *pte, unsigned long addr)
+{
+	return addr & ~PMD_MASK ? pte + 1 : vmemmap_slot(addr);
+}
+
+static struct page *vmemmap_exchange(pte_t *pte, unsigned long addr, pte_t val)
+{
 	struct page *old = pte_page(ptep_get(pte));
 
 	/* Who reaches the new page must find it filled. */
 	smp_wmb();
 	set_pte_at(&init_mm, addr, pte, val);
-	vmemmap_span_add(span, addr, addr + PAGE_SIZE);
 	return old;
 }
 
+/* The page goes together with those around it, vmemmap_share_tails(). */
+static void vmemmap_move_head(struct folio *folio, struct page *page,
+			      struct vmemmap_span *span)
+{
+	unsigned long addr = vmemmap_first(folio);
+	struct page *to = page_address(page);
+	struct page *old;
+
+	copy_page(to, (void *)addr);
+	old = vmemmap_exchange(vmemmap_slot(addr), addr,
+			       mk_pte(page, PAGE_KERNEL));
+	vmemmap_span_add(span, addr, addr + PAGE_SIZE);
+	/* Not by the address of the struct page: it may still be the old one. */
+	set_page_private(to + VMEMMAP_HEAD_TAIL, (unsigned long)old);
+}
+
 static void vmemmap_move_heads_node(struct list_head *folios, int nid,
-				    struct list_head *old,
 				    struct vmemmap_span *span)
 {
 	gfp_t gfp = GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN;
-	unsigned long addr, n = 0;
 	struct folio *folio;
+	unsigned long n = 0;
 	struct page *page;
 	LIST_HEAD(pages);
 
@@ -249,10 +363,7 @@ static void vmemmap_move_heads_node(struct list_head *folios, int nid,
 		if (!page)
 			return;
 		list_del(&page->lru);
-		addr = vmemmap_first(folio);
-		copy_page(page_address(page), (void *)addr);
-		page = vmemmap_exchange(addr, mk_pte(page, PAGE_KERNEL), span);
-		list_add_tail(&page->lru, old);
+		vmemmap_move_head(folio, page, span);
 	}
 }
 
@@ -271,13 +382,38 @@ static void vmemmap_move_heads_node(struct list_head *folios, int nid,
 void vmemmap_move_heads(struct list_head *folios)
 {
 	struct vmemmap_span span = { };
-	LIST_HEAD(old);
 	int nid;
 
 	for_each_online_node(nid)
-		vmemmap_move_heads_node(folios, nid, &old, &span);
+		vmemmap_move_heads_node(folios, nid, &span);
 	vmemmap_span_flush(&span);
-	vmemmap_pages_free(&old);
+}
+
+/* The page that held the first struct pages of a folio before, or NULL. */
+static struct page *vmemmap_take_old_head(struct folio *folio)
+{
+	struct page *tail = folio_page(folio, VMEMMAP_HEAD_TAIL);
+	struct page *old = (struct page *)page_private(tail);
+
+	set_page_private(tail, 0);
+	return old;
+}
+
+/**
+ * vmemmap_forget_head() - a folio with another first page is not shared after all
+ * @folio: after vmemmap_move_heads(), or not
+ *
+ * Context: may sleep.
+ */
+void vmemmap_forget_head(struct folio *folio)
+{
+	struct page *old = vmemmap_take_old_head(folio);
+	LIST_HEAD(pages);
+
+	if (!old)
+		return;
+	list_add(&old->lru, &pages);
+	vmemmap_pages_free(&pages);
 }
 
 /**
@@ -295,16 +431,35 @@ void vmemmap_share_tails(struct folio *folio, struct list_head *old,
 			 struct vmemmap_span *span)
 {
 	unsigned long addr = vmemmap_first(folio), end = vmemmap_end(folio);
-	pte_t shared = mk_pte(vmemmap_backing(addr), PAGE_KERNEL_RO);
-	struct page *page;
+	struct page *page = vmemmap_take_old_head(folio);
+	pte_t *pte = vmemmap_slot(addr);
+	pte_t shared;
+
+	shared = mk_pte(pte_page(ptep_get(pte)), PAGE_KERNEL_RO);
+	vmemmap_span_add(span, addr + PAGE_SIZE, end);
+	if (page)
+		list_add_tail(&page->lru, old);
 
 	for (addr += PAGE_SIZE; addr < end; addr += PAGE_SIZE) {
-		page = vmemmap_exchange(addr, shared, span);
+		pte = vmemmap_next_slot(pte, addr);
+		page = vmemmap_exchange(pte, addr, shared);
 		list_add_tail(&page->lru, old);
 	}
 }
 
 /* ---- contents ---- */
+
+/**
+ * vmemmap_has_fake_heads() - is vmemmap_fake_heads() in effect?
+ * @folio: of type hugetlb, of a size that can be optimised
+ *
+ * Context: any that keeps it from changing.
+ * Return: true when it is, shared or not.
+ */
+bool vmemmap_has_fake_heads(struct folio *folio)
+{
+	return test_bit(PG_head, &folio_page(folio, VMEMMAP_KEPT_PAGES)->flags);
+}
 
 /**
  * vmemmap_fake_heads() - make struct pages look as if they were shared already
@@ -381,6 +536,7 @@ int vmemmap_unshare_tails(struct folio *folio, struct vmemmap_span *span)
 	unsigned long nr = (end - addr) / PAGE_SIZE - 1;
 	struct page *page, *model = NULL;
 	LIST_HEAD(pages);
+	pte_t *pte;
 
 	if (vmemmap_pages_alloc(GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN,
 				folio_nid(folio), nr, &pages)) {
@@ -388,15 +544,19 @@ int vmemmap_unshare_tails(struct folio *folio, struct vmemmap_span *span)
 		return -ENOMEM;
 	}
 
+	pte = vmemmap_slot(addr);
+	vmemmap_span_add(span, addr + PAGE_SIZE, end);
 	for (addr += PAGE_SIZE; addr < end; addr += PAGE_SIZE) {
-		page = list_first_entry(&pages, struct page, lru);
+		/* In the order of their addresses, as a rule. */
+		page = list_last_entry(&pages, struct page, lru);
 		list_del(&page->lru);
 		if (model)
 			copy_page(page_address(page), page_address(model));
 		else
 			vmemmap_fill_tails(folio, page);
 		model = page;
-		vmemmap_exchange(addr, mk_pte(page, PAGE_KERNEL), span);
+		pte = vmemmap_next_slot(pte, addr);
+		vmemmap_exchange(pte, addr, mk_pte(page, PAGE_KERNEL));
 	}
 	return 0;
 }
