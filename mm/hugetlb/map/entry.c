@@ -23,8 +23,17 @@ static void hugetlb_entry_count(const struct hugetlb_walk *w, long n)
 	hugetlb_count_add(n * pages_per_huge_page(w->h), w->mm);
 }
 
-static enum hugetlb_entry hugetlb_entry_absent_kind(swp_entry_t swp)
+/**
+ * hugetlb_entry_absent_kind() - hugetlb_entry_kind() of an entry without a page
+ * @entry: as read from a slot, neither empty nor present
+ *
+ * Context: any.
+ * Return: its kind.
+ */
+enum hugetlb_entry hugetlb_entry_absent_kind(pte_t entry)
 {
+	swp_entry_t swp = pte_to_swp_entry(entry);
+
 	if (is_migration_entry(swp))
 		return ENTRY_MIGRATION;
 	if (is_hwpoison_entry(swp))
@@ -37,22 +46,6 @@ static enum hugetlb_entry hugetlb_entry_absent_kind(swp_entry_t swp)
 	/* Nobody writes anything else; an access to it must not find a page. */
 	VM_WARN_ON_ONCE(1);
 	return ENTRY_POISON;
-}
-
-/**
- * hugetlb_entry_kind() - what does an entry hold?
- * @entry: as read from a slot
- *
- * Context: any; the answer is as old as @entry.
- * Return: its kind.
- */
-enum hugetlb_entry hugetlb_entry_kind(pte_t entry)
-{
-	if (huge_pte_none(entry))
-		return ENTRY_NONE;
-	if (pte_present(entry))
-		return ENTRY_PRESENT;
-	return hugetlb_entry_absent_kind(pte_to_swp_entry(entry));
 }
 
 /**

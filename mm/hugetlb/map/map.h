@@ -83,7 +83,23 @@ enum hugetlb_entry {
 	ENTRY_PRESENT,
 };
 
-enum hugetlb_entry hugetlb_entry_kind(pte_t entry);
+enum hugetlb_entry hugetlb_entry_absent_kind(pte_t entry);
+
+/**
+ * hugetlb_entry_kind() - what does an entry hold?
+ * @entry: as read from a slot
+ *
+ * Context: any; the answer is as old as @entry.
+ * Return: its kind.
+ */
+static inline enum hugetlb_entry hugetlb_entry_kind(pte_t entry)
+{
+	if (huge_pte_none(entry))
+		return ENTRY_NONE;
+	if (pte_present(entry))
+		return ENTRY_PRESENT;
+	return hugetlb_entry_absent_kind(entry);
+}
 
 static inline struct folio *hugetlb_entry_folio(pte_t entry)
 {

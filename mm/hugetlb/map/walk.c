@@ -256,7 +256,7 @@ pte_t hugetlb_walk_lock_both(struct hugetlb_walk *dst,
 {
 	spinlock_t *ptl = huge_pte_lockptr(src->h, src->mm, src->ptep);
 
-	hugetlb_walk_lock(dst);
+	dst->ptl = huge_pte_lock(dst->h, dst->mm, dst->ptep);
 	if (ptl == dst->ptl) {
 		src->ptl = NULL;
 		__acquire(src->ptl);
