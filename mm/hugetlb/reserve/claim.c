@@ -14,9 +14,6 @@
 #include <linux/memcontrol.h>
 #include <linux/mmdebug.h>
 
-/* Taking a slot may split a region, putting it back may need another node. */
-#define CLAIM_SPARES	2
-
 /* Bits of claim->taken, in the order they are taken. */
 enum claim_row {
 	CLAIM_MEMCG,
@@ -66,18 +63,22 @@ static void claim_undo_memcg(struct hugetlb_claim *claim)
 /* ---- slot: whose promise it is ---- */
 
 /*
- * Until the claim ends hugetlb_promise_file() must wait, or it would pay for
- * this slot a second time; hugetlb_return_file() must, or it would miss it.
+ * Nobody else claims the slot while the fault mutex is held, so a promise can
+ * stay in the map.  But until the claim ends hugetlb_promise_file() must wait, or
+ * it would pay for a slot without a promise, too; hugetlb_return_file() must, or
+ * it would return a unit that is with the claim.
  */
 static int claim_take_shared(struct hugetlb_claim *claim)
 {
 	struct resv_map *map = claim->key.map;
 
-	if (region_spares_fill(&claim->spares, CLAIM_SPARES))
-		return -ENOMEM;
 	down_read(&map->rw_sema);
-	if (region_take(map, claim->key.hindex, &claim->tag, &claim->spares))
+	if (region_present(map, claim->key.hindex)) {
 		claim->promise = PROMISED;
+	} else if (region_spares_fill(&claim->spares, 1)) {
+		up_read(&map->rw_sema);
+		return -ENOMEM;
+	}
 	claim_note(claim, CLAIM_SLOT);
 	return 0;
 }
@@ -117,30 +118,25 @@ static int claim_take_slot(struct hugetlb_claim *claim)
 	return err;
 }
 
-/*
- * The slot is in the file's map (again), with its promise or its page.  It was
- * not: only a claim with the fault mutex, or one who waits for claims, adds it.
- */
-static void claim_give_shared(struct hugetlb_claim *claim)
-{
-	struct resv_map *map = claim->key.map;
-	bool given;
-
-	given = region_give(map, claim->key.hindex, claim->tag, &claim->spares);
-	VM_WARN_ON_ONCE(!given);
-	up_read(&map->rw_sema);
-}
-
 static void claim_undo_slot(struct hugetlb_claim *claim)
 {
 	struct resv_map *map = claim->key.map;
 
 	if (map->kind == RESV_PRIVATE)
 		region_unspend(map, claim->key.hindex, claim->key.hindex + 1);
-	else if (claim->promise == PROMISED)
-		claim_give_shared(claim);
 	else
 		up_read(&map->rw_sema);
+}
+
+/* The slot of a file has a page now, whether there was a promise or not. */
+static void claim_fill_shared(struct hugetlb_claim *claim)
+{
+	struct resv_map *map = claim->key.map;
+	bool given = claim->promise == PROMISED ||
+		     region_give(map, claim->key.hindex, NULL, &claim->spares);
+
+	VM_WARN_ON_ONCE(!given);
+	up_read(&map->rw_sema);
 }
 
 /* ---- quota and controller: paid already where there is a promise ---- */
@@ -310,7 +306,7 @@ static int claim_take_folio(struct hugetlb_claim *claim)
 
 /*
  * What was taken for promises becomes promises again: first in the pool, where
- * the folios owe them, and only then in the map, where others find them.
+ * the folios owe them, and only then in the map, for others to claim them.
  */
 static void claim_folios_owe(struct hugetlb_pool *pool, struct folio **folios,
 			     unsigned int n)
@@ -434,7 +430,7 @@ void hugetlb_claim_commit(struct hugetlb_claim *claim)
 {
 	if (claim_took(claim, CLAIM_SLOT) &&
 	    claim->key.map->kind == RESV_SHARED)
-		claim_give_shared(claim);
+		claim_fill_shared(claim);
 	region_spares_drop(&claim->spares);
 	claim->taken = 0;
 }

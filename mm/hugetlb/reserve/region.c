@@ -430,38 +430,7 @@ long region_remove(struct resv_map *map, long from, long to,
 	return n;
 }
 
-/* ---- one slot of a shared map: the two halves of a claim ---- */
-
-/**
- * region_take() - take one slot out of the map, charge and all
- * @map: shared
- * @hindex: the slot
- * @tag: where the slot's tag goes, still charged, with a reference
- * @spares: one node, in case a region has to be split
- *
- * Bring two nodes to be sure of a later region_give(): this one may keep one
- * for the split, and whoever removes both halves meanwhile keeps theirs.
- * Context: takes map->lock.
- * Return: true, or false with @tag untouched when the slot is not in the map.
- */
-bool region_take(struct resv_map *map, long hindex,
-		 struct hugetlb_cgroup **tag, struct region_spares *spares)
-{
-	struct resv_region *region;
-
-	guard(spinlock)(&map->lock);
-	region = region_find_slot(map, hindex);
-	if (!region)
-		return false;
-	if (region_cut_splits(region, hindex, hindex + 1) && !spares->n) {
-		VM_WARN_ON_ONCE(1);
-		return false;
-	}
-	*tag = region->tag;
-	hugetlb_cgroup_tag_get(*tag);
-	region_cut(map, region, hindex, hindex + 1, spares);
-	return true;
-}
+/* ---- one slot of a shared map ---- */
 
 /**
  * region_give() - put one slot into the map, charge and all

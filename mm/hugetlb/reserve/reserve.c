@@ -298,8 +298,8 @@ int hugetlb_promise_file(struct inode *inode, long from, long to)
  * @freed: slots of the range whose page has left the file; its unit stays with
  *	the page
  *
- * A claim that was under way while the pages were dropped has put its promise
- * back into the map by the time this has rw_sema.
+ * A claim that was under way while the pages were dropped is over by the time
+ * this has rw_sema, and its unit is a promise again.
  *
  * Context: inode lock, or nobody else has the inode; no fault mutex.  May sleep.
  */

@@ -88,8 +88,6 @@ long region_add(struct resv_map *map, long from, long to,
 		struct hugetlb_cgroup *tag, struct region_spares *spares);
 long region_remove(struct resv_map *map, long from, long to,
 		   struct region_spares *spares);
-bool region_take(struct resv_map *map, long hindex,
-		 struct hugetlb_cgroup **tag, struct region_spares *spares);
 bool region_give(struct resv_map *map, long hindex, struct hugetlb_cgroup *tag,
 		 struct region_spares *spares);
 bool region_spend(struct resv_map *map, long hindex,
@@ -195,7 +193,8 @@ static inline struct hugetlb_pool *inode_pool(struct inode *inode)
 
 /*
  * While a claim for a slot of a file is under way it holds rw_sema of the
- * file's map for reading: who changes a range of the map waits for claims.
+ * file's map for reading, as the unit of a promised slot is with the claim: who
+ * changes a range of the map waits for claims.
  * (The same field of a private map is the mapping's VMA lock.)
  */
 
@@ -210,11 +209,10 @@ static inline struct hugetlb_pool *inode_pool(struct inode *inode)
  * @promise: what the slot said when prepare looked
  * @backed: the pool promised the unit, to the slot or to the mount
  * @taken: what prepare took so far; cancel undoes exactly this
- * @spares: region nodes, held until commit or cancel
+ * @spares: region nodes that commit may need
  * @memcg: charged for the page
  * @cgroup: charged for usage
  * @cgroup_rsvd: charged for a reservation nobody made before
- * @tag: charge that came with the slot's promise
  */
 struct hugetlb_claim {
 	struct hugetlb_pool	*pool;
@@ -230,7 +228,6 @@ struct hugetlb_claim {
 	struct mem_cgroup	*memcg;
 	struct hugetlb_cgroup	*cgroup;
 	struct hugetlb_cgroup	*cgroup_rsvd;
-	struct hugetlb_cgroup	*tag;
 };
 
 void hugetlb_claim_init(struct hugetlb_claim *claim, struct inode *inode,

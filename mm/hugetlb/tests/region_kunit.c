@@ -56,7 +56,7 @@ static void region_test_promises(struct kunit *test)
 
 /* ---- ranges ---- */
 
-enum region_verb { ADD, REMOVE, TAKE, GIVE };
+enum region_verb { ADD, REMOVE, GIVE };
 
 /*
  * One operation on a map.  Nodes are what it must bring; what it gives back
@@ -104,12 +104,11 @@ static const struct region_row {
 	{ REMOVE, 0, 2, 6, 0, 4,	"aaaabbbb", "aa....bb" },
 	{ REMOVE, 0, 2, LONG_MAX, 0, 5, "##.##.###", "##......." },
 	{ REMOVE, 0, 1, LONG_MAX, 0, 7, "########", "#......." },
-	{ TAKE, '#', 3, 4, 1, 1,	"########", "###.####" },
-	{ TAKE, 'a', 0, 1, 0, 1,	"aaaaaaaa", ".aaaaaaa" },
-	{ TAKE, 'a', 7, 8, 0, 1,	"aaaaaaaa", "aaaaaaa." },
-	{ TAKE, 'a', 3, 4, 0, 1,	"bbba####", "bbb.####" },
-	{ TAKE, 'a', 3, 4, 1, 1,	"#aaaaaa#", "#aa.aaa#" },
-	{ TAKE, '#', 3, 4, 0, 0,	"###.####", "###.####" },
+	{ REMOVE, 0, 0, 1, 0, 1,	"aaaaaaaa", ".aaaaaaa" },
+	{ REMOVE, 0, 7, 8, 0, 1,	"aaaaaaaa", "aaaaaaa." },
+	{ REMOVE, 0, 3, 4, 0, 1,	"bbba####", "bbb.####" },
+	{ REMOVE, 0, 3, 4, 1, 1,	"#aaaaaa#", "#aa.aaa#" },
+	{ REMOVE, 0, 3, 4, 0, 0,	"###.####", "###.####" },
 	{ GIVE, 'a', 3, 4, 0, 1,	"aaa.aaaa", "aaaaaaaa" },
 	{ GIVE, 'a', 3, 4, 0, 1,	"aaa.bbbb", "aaaabbbb" },
 	{ GIVE, 'b', 3, 4, 0, 1,	"aaa.bbbb", "aaabbbbb" },
@@ -139,19 +138,6 @@ static void region_map_draw(struct kunit *test, struct region_test *t,
 	region_map_check(test, t);
 }
 
-static long region_try_take(struct kunit *test, struct region_test *t,
-			    long slot, char letter)
-{
-	struct hugetlb_cgroup *tag;
-
-	if (!region_take(t->map, t->base + slot, &tag, &t->spares))
-		return 0;
-	KUNIT_EXPECT_PTR_EQ(test, tag, region_tag(letter));
-	hugetlb_cgroup_tag_uncharge(NULL, tag, 1);
-	hugetlb_cgroup_tag_put(tag);
-	return 1;
-}
-
 static long region_try_give(struct region_test *t, long slot, char letter)
 {
 	struct hugetlb_cgroup *tag = region_tag(letter);
@@ -165,8 +151,7 @@ static long region_try_give(struct region_test *t, long slot, char letter)
 	return 0;
 }
 
-static long region_row_run(struct kunit *test, struct region_test *t,
-			   const struct region_row *row)
+static long region_row_run(struct region_test *t, const struct region_row *row)
 {
 	long to = row->to == LONG_MAX ? LONG_MAX : t->base + row->to;
 	long n;
@@ -181,8 +166,6 @@ static long region_row_run(struct kunit *test, struct region_test *t,
 	case REMOVE:
 		return region_remove(t->map, t->base + row->from, to,
 				     &t->spares);
-	case TAKE:
-		return region_try_take(test, t, row->from, row->letter);
 	case GIVE:
 		return region_try_give(t, row->from, row->letter);
 	}
@@ -206,13 +189,13 @@ static void region_test_ranges(struct kunit *test)
 		region_map_draw(test, t, row->before);
 		if (row->nodes && (row->verb == ADD || row->verb == REMOVE)) {
 			region_spares_set(test, t, row->nodes - 1);
-			KUNIT_EXPECT_EQ_MSG(test, region_row_run(test, t, row),
+			KUNIT_EXPECT_EQ_MSG(test, region_row_run(t, row),
 					    -ENOSPC,
 					    "row %zu, without a node", i);
 			region_map_check(test, t);
 		}
 		region_spares_set(test, t, row->nodes);
-		KUNIT_EXPECT_EQ_MSG(test, region_row_run(test, t, row),
+		KUNIT_EXPECT_EQ_MSG(test, region_row_run(t, row),
 				    row->answer, "row %zu", i);
 		memcpy(t->slot, row->after, strlen(row->after));
 		region_map_check(test, t);
@@ -223,29 +206,7 @@ static void region_test_ranges(struct kunit *test)
 	region_map_destroy(test, t);
 }
 
-/* ---- claims whose neighbourhood is gone ---- */
-
-/* take keeps one node for the split; two are enough to give in any case. */
-static void region_test_two_nodes(struct kunit *test)
-{
-	struct region_test *t = region_map_create(test, RESV_SHARED);
-	struct region_spares other;
-	struct hugetlb_cgroup *tag;
-
-	region_spares_init(&other);
-	region_map_draw(test, t, "###");
-	region_spares_set(test, t, 2);
-	KUNIT_EXPECT_TRUE(test, region_take(t->map, t->base + 1, &tag,
-					    &t->spares));
-	KUNIT_EXPECT_EQ(test, t->spares.n, 1);
-	KUNIT_EXPECT_EQ(test, region_remove(t->map, 0, LONG_MAX, &other), 2);
-	KUNIT_EXPECT_EQ(test, other.n, 2);
-	KUNIT_EXPECT_TRUE(test, region_give(t->map, t->base + 1, tag,
-					    &t->spares));
-	KUNIT_EXPECT_EQ(test, region_count(t->map, 0, LONG_MAX), 1);
-	region_spares_drop(&other);
-	region_map_destroy(test, t);
-}
+/* ---- the hoard ---- */
 
 /* Every second slot of a spent range comes back: each time a split. */
 static void region_test_hoard(struct kunit *test)
@@ -333,7 +294,6 @@ static int region_unlucky_shared(struct kunit *test)
 {
 	struct resv_map *map = resv_map_alloc(NULL, RESV_SHARED);
 	struct region_spares spares;
-	struct hugetlb_cgroup *tag;
 	int err;
 
 	if (!map)
@@ -347,8 +307,8 @@ static int region_unlucky_shared(struct kunit *test)
 		err = region_spares_fill(&spares, 4);
 	}
 	if (!err) {
-		KUNIT_EXPECT_TRUE(test, region_take(map, 2, &tag, &spares));
-		KUNIT_EXPECT_TRUE(test, region_give(map, 2, tag, &spares));
+		KUNIT_EXPECT_EQ(test, region_remove(map, 2, 3, &spares), 1);
+		KUNIT_EXPECT_TRUE(test, region_give(map, 2, NULL, &spares));
 		KUNIT_EXPECT_EQ(test, region_count(map, 0, LONG_MAX), 8);
 	}
 	region_spares_drop(&spares);
@@ -412,7 +372,6 @@ static void region_test_no_memory_private(struct kunit *test)
 static struct kunit_case region_test_cases[] = {
 	KUNIT_CASE(region_test_promises),
 	KUNIT_CASE(region_test_ranges),
-	KUNIT_CASE(region_test_two_nodes),
 	KUNIT_CASE(region_test_hoard),
 	KUNIT_CASE(region_test_references),
 	KUNIT_CASE(region_test_no_memory_shared),

@@ -30,7 +30,6 @@ static inline bool region_fail_alloc(unsigned long k)
 #endif
 
 #define TEST_SLOTS	48
-#define TEST_CLAIMS	4
 
 /* A slot of the model: '.' is not in the map, a letter is and says its tag. */
 #define TEST_ABSENT	'.'
@@ -96,12 +95,6 @@ static inline void region_expect_tag(struct kunit *test, char letter,
 
 #endif
 
-/* A slot on its way: taken out of the map, its charge in nobody's view. */
-struct region_claim {
-	char			letter;	/* TEST_ABSENT: unused */
-	struct hugetlb_cgroup	*tag;
-};
-
 /* A map, and what it should look like. */
 struct region_test {
 	struct resv_map		*map;
@@ -110,7 +103,6 @@ struct region_test {
 	long			base;	/* index of slot 0 */
 	long			nodes;	/* that the map owns */
 	char			slot[TEST_SLOTS + 1];
-	struct region_claim	claim[TEST_CLAIMS];
 };
 
 /* ---- model and map, side by side ---- */
@@ -167,12 +159,7 @@ static inline void region_map_check_tag(struct kunit *test,
 {
 	long refs = region_model_regions(t->slot, letter);
 	long charged = region_model_count(t->slot, 0, TEST_SLOTS, letter);
-	int i;
 
-	for (i = 0; i < TEST_CLAIMS; i++) {
-		refs += t->claim[i].letter == letter;
-		charged += t->claim[i].letter == letter;
-	}
 	region_expect_tag(test, letter, refs, charged);
 }
 
@@ -209,14 +196,10 @@ static inline void region_spares_set(struct kunit *test, struct region_test *t,
 static inline void region_map_reset(struct kunit *test, struct region_test *t,
 				    enum resv_kind kind)
 {
-	int i;
-
 	t->map = resv_map_alloc(NULL, kind);
 	KUNIT_ASSERT_NOT_NULL(test, t->map);
 	t->nodes = t->spares.n;
 	memset(t->slot, TEST_ABSENT, TEST_SLOTS);
-	for (i = 0; i < TEST_CLAIMS; i++)
-		t->claim[i].letter = TEST_ABSENT;
 }
 
 static inline struct region_test *region_map_create(struct kunit *test,
@@ -236,14 +219,6 @@ static inline struct region_test *region_map_create(struct kunit *test,
 static inline void region_map_destroy(struct kunit *test,
 				      struct region_test *t)
 {
-	int i;
-
-	for (i = 0; i < TEST_CLAIMS; i++) {
-		if (t->claim[i].letter == TEST_ABSENT)
-			continue;
-		hugetlb_cgroup_tag_uncharge(NULL, t->claim[i].tag, 1);
-		hugetlb_cgroup_tag_put(t->claim[i].tag);
-	}
 	region_spares_drop(&t->spares);
 	resv_map_put(t->map);
 	if (region_letters_known("ab")) {

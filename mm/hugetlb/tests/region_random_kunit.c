@@ -96,38 +96,26 @@ static void region_step_remove(struct kunit *test, struct region_test *t,
 	memset(t->slot + from, TEST_ABSENT, to - from);
 }
 
-/* Begin a claim, or end one: the slot may have been promised meanwhile. */
-static void region_step_claim(struct kunit *test, struct region_test *t,
-			      long slot)
+/* A slot gets a page that nobody was promised, unless it has one. */
+static void region_step_give(struct kunit *test, struct region_test *t,
+			     long slot)
 {
-	struct region_claim *claim = &t->claim[slot % TEST_CLAIMS];
 	bool present = t->slot[slot] != TEST_ABSENT;
+	char letter = region_random_letter(t);
+	struct hugetlb_cgroup *tag = region_tag(letter);
 
-	if (claim->letter == TEST_ABSENT) {
-		region_spares_set(test, t, region_model_splits(t->slot, slot,
-							       slot + 1));
-		KUNIT_EXPECT_EQ(test, region_take(t->map, t->base + slot,
-						  &claim->tag, &t->spares),
-				present);
-		if (!present)
-			return;
-		claim->letter = t->slot[slot];
-		KUNIT_EXPECT_PTR_EQ(test, claim->tag,
-				    region_tag(claim->letter));
-		t->slot[slot] = TEST_ABSENT;
-		return;
-	}
 	region_spares_set(test, t, region_model_nodes(t->slot, slot, slot + 1,
-						      claim->letter));
-	KUNIT_EXPECT_EQ(test, region_give(t->map, t->base + slot, claim->tag,
+						      letter));
+	region_charge(letter, 1);
+	hugetlb_cgroup_tag_get(tag);
+	KUNIT_EXPECT_EQ(test, region_give(t->map, t->base + slot, tag,
 					  &t->spares), !present);
 	if (present) {
-		hugetlb_cgroup_tag_uncharge(NULL, claim->tag, 1);
-		hugetlb_cgroup_tag_put(claim->tag);
+		hugetlb_cgroup_tag_uncharge(NULL, tag, 1);
+		hugetlb_cgroup_tag_put(tag);
 	} else {
-		t->slot[slot] = claim->letter;
+		t->slot[slot] = letter;
 	}
-	claim->letter = TEST_ABSENT;
 }
 
 static void region_step_ask(struct kunit *test, struct region_test *t,
@@ -167,7 +155,7 @@ static void region_step_shared(struct kunit *test, struct region_test *t)
 	case 4:
 	case 5:
 	case 6:
-		region_step_claim(test, t, from);
+		region_step_give(test, t, from);
 		break;
 	default:
 		region_step_ask(test, t, from, to);
