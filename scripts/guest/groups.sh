@@ -193,6 +193,19 @@ g_own() {
 	nr 0
 }
 
+# Every allocation of an operation fails once; hugetlb_inject_hvo first, as it
+# wants page tables that nobody split before.  Where nothing can be made to
+# fail, they skip.
+g_inject() {
+	local p
+
+	nr 0; calm
+	for p in $(echo "${OWN_TESTS:-inject_hvo,inject,inject_vma,inject_uffd,inject_file,inject_pool}" | tr , ' '); do
+		t "hugetlb_$p" 900 "mm/hugetlb_$p"
+	done
+	nr 0
+}
+
 g_stress() {
 	nr 64; calm
 	t hugetlb_stress 600 mm/hugetlb_stress
@@ -357,6 +370,7 @@ g_hwpoison() {
 	nr 8
 	t hugetlb-read-hwpoison 60 mm/hugetlb-read-hwpoison
 	nr 0
+	t hugetlb_poison 300 mm/hugetlb_poison
 }
 
 # Pool cycles with struct pages given back, then those who would find the
@@ -390,7 +404,7 @@ g_hvo() {
 		t hvo-map-$i 60 mm/map_hugetlb
 		nr 0; calm
 		t hvo-thp-$i 120 mm/transhuge-stress -d 5
-		t hvo-ksm-$i 300 mm/ksm_tests -H -s 100 -l 280
+		t hvo-ksm-$i 300 mm/ksm_tests -H -s 50 -l 280
 	done
 }
 
