@@ -36,10 +36,6 @@ static int split_check_file(const struct folio_split *s)
 	if (!s->new_order)
 		return 0;
 
-	if (shmem_mapping(mapping)) {
-		VM_WARN_ONCE(1, "Cannot split shmem folio to non-0 order");
-		return -EINVAL;
-	}
 	/* khugepaged makes huge pages for filesystems that know no others. */
 	if (!mapping_large_folio_support(mapping)) {
 		VM_WARN_ONCE(1, "Cannot split file folio to non-0 order");

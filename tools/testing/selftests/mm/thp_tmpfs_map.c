@@ -167,25 +167,66 @@ TEST_F_TIMEOUT(map, no_space, 300)
 	EXPECT_EQ(self->pmd / 2 + 2, v.f_bfree);
 }
 
-/* A file says what it said when its folios are split. */
-TEST_F_TIMEOUT(map, split, 300)
+#define SPLIT_FILE	"/sys/kernel/debug/split_huge_pages"
+
+static int split_file(struct tmpfs *t, long pages, int order)
 {
-	const char *knob = "/sys/kernel/debug/split_huge_pages";
-	size_t len = 2 * self->pmd * self->page;
 	char text[128];
 
-	if (access(knob, W_OK))
+	snprintf(text, sizeof(text), "%s,0x0,0x%lx,%d", t->name, pages, order);
+	return file_write(SPLIT_FILE, text);
+}
+
+/* A file says what it said when its folios are split, to whatever order. */
+TEST_F_TIMEOUT(map, split, 300)
+{
+	long pages = 2 * self->pmd;
+	size_t len = pages * self->page;
+	char *p;
+
+	if (access(SPLIT_FILE, W_OK))
 		SKIP(return, "no split_huge_pages");
 	ASSERT_EQ(0, tmpfs_open(&self->t, "huge=always"));
 	ASSERT_EQ(len, tmpfs_write(self->t.fd, 0, len));
+	p = map_file(self->t.fd, len);
+	ASSERT_NE(MAP_FAILED, p);
 	ASSERT_EQ(khp_pmd_order(), tmpfs_order(self->t.fd, 0));
-	snprintf(text, sizeof(text), "%s,0x0,0x%lx", self->t.name,
-		 2 * self->pmd);
-	ASSERT_EQ(0, file_write(knob, text));
-	EXPECT_EQ(0, tmpfs_order(self->t.fd, 0));
-	EXPECT_EQ(0, tmpfs_order(self->t.fd, 2 * self->pmd - 1));
-	EXPECT_TRUE(tmpfs_holds(self->t.fd, 0, len));
-	EXPECT_EQ(2 * self->pmd, tmpfs_pages(self->t.fd));
+	for (int order = khp_pmd_order() - 1; order >= 0; order--) {
+		madvise(p, len, MADV_POPULATE_READ);
+		ASSERT_EQ(0, split_file(&self->t, pages, order));
+		EXPECT_EQ(order, tmpfs_order(self->t.fd, 0));
+		EXPECT_EQ(order, tmpfs_order(self->t.fd, pages - 1));
+		EXPECT_TRUE(tmpfs_holds(self->t.fd, 0, len));
+		EXPECT_EQ(pages, tmpfs_pages(self->t.fd));
+	}
+	munmap(p, len);
+}
+
+/* What a folio has behind the end of the file goes, and is not counted. */
+TEST_F_TIMEOUT(map, split_behind_end, 300)
+{
+	size_t len = self->pmd * self->page;
+	struct statvfs before, after;
+	char *p;
+
+	if (access(SPLIT_FILE, W_OK))
+		SKIP(return, "no split_huge_pages");
+	ASSERT_EQ(0, tmpfs_open(&self->t, "huge=always"));
+	ASSERT_EQ(0, statvfs(self->t.dir, &before));
+	ASSERT_EQ(0, ftruncate(self->t.fd, 21 * self->page + 5));
+	p = map_file(self->t.fd, len);
+	ASSERT_NE(MAP_FAILED, p);
+	p[0] = 1;
+	ASSERT_EQ(self->pmd, tmpfs_pages(self->t.fd));
+	ASSERT_EQ(0, split_file(&self->t, self->pmd, 3));
+	EXPECT_EQ(3, tmpfs_order(self->t.fd, 0));
+	EXPECT_EQ(24, tmpfs_pages(self->t.fd));
+	EXPECT_EQ(1, p[0]);
+	munmap(p, len);
+
+	ASSERT_EQ(0, ftruncate(self->t.fd, 0));
+	ASSERT_EQ(0, statvfs(self->t.dir, &after));
+	EXPECT_EQ(before.f_bfree, after.f_bfree);
 }
 
 static long swap_free_pages(void)
