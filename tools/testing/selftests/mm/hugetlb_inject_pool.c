@@ -366,7 +366,7 @@ FIXTURE_VARIANT_ADD(inject, hwpoison) { .op = {
 FIXTURE_VARIANT_ADD(inject, hwpoison_hvo) { .op = {
 	.name = "hwpoison_hvo", .pool = POOL, .prepare = with_page_to_lose,
 	.run = run_poison, .undo = undo_bad, .errors = { EBUSY, EIO },
-	.flags = INJECT_PARTIAL | INJECT_HVO,
+	.flags = INJECT_PARTIAL | INJECT_LATE | INJECT_HVO,
 } };
 
 /* A free page, by its number. */

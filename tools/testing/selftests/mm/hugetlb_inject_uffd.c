@@ -144,7 +144,7 @@ static int with_copy_shared(struct inject *t)
 FIXTURE_VARIANT_ADD(inject, copy_shared) { .op = {
 	.name = "copy_shared", .pool = POOL,
 	.prepare = with_copy_shared, .run = run_copy, .undo = undo_monitor,
-	.fired = 2, .refused = 1,
+	.fired = 1,
 } };
 
 /* The data waits in a huge page until no lock is held. */
@@ -163,14 +163,14 @@ static int run_copy_absent(struct inject *t)
 FIXTURE_VARIANT_ADD(inject, copy_absent) { .op = {
 	.name = "copy_absent", .pool = POOL,
 	.prepare = with_copy_absent, .run = run_copy_absent,
-	.undo = undo_monitor, .errors = { EFAULT }, .fired = 3, .refused = 2,
+	.undo = undo_monitor, .errors = { EFAULT }, .fired = 3,
 } };
 
 /* That page has to be made, and goes again. */
 FIXTURE_VARIANT_ADD(inject, copy_absent_dry) { .op = {
 	.name = "copy_absent_dry", .pool = 2,
 	.prepare = with_copy_absent, .run = run_copy_absent,
-	.undo = undo_monitor, .errors = { EFAULT }, .fired = 3, .refused = 2,
+	.undo = undo_monitor, .errors = { EFAULT }, .fired = 3, .refused = 1,
 } };
 
 /* ---- the others ---- */
