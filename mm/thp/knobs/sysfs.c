@@ -114,15 +114,16 @@ ssize_t single_hugepage_flag_show(struct kobject *kobj,
  * @flag: the flag
  *
  * Context: any.
- * Return: @count; -EINVAL or -ERANGE, and nothing is changed.
+ * Return: @count; -EINVAL, or -ERANGE for what no number of the machine can be,
+ * and nothing is changed.
  */
 ssize_t single_hugepage_flag_store(struct kobject *kobj,
 				   struct kobj_attribute *attr,
 				   const char *buf, size_t count,
 				   enum transparent_hugepage_flag flag)
 {
-	unsigned int on;
-	int err = kstrtouint(buf, 10, &on);
+	unsigned long on;
+	int err = kstrtoul(buf, 10, &on);
 
 	if (err)
 		return err;
