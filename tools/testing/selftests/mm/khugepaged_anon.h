@@ -30,14 +30,17 @@ struct layout {
 
 /* Settings are as before when the test ends. */
 static struct thp_settings saved;
+static long saved_shrink;
 static pid_t saved_by;
 
 static unsigned long enabled;	/* orders, by enable() */
 
 static void restore(void)
 {
-	if (getpid() == saved_by)
-		thp_write_settings(&saved);
+	if (getpid() != saved_by)
+		return;
+	thp_write_settings(&saved);
+	file_write(KHP_ROOT "shrink_underused", saved_shrink ? "1" : "0");
 }
 
 __attribute__((constructor)) static void save(void)
@@ -45,6 +48,7 @@ __attribute__((constructor)) static void save(void)
 	if (geteuid() || !thp_is_enabled())
 		ksft_exit_skip("needs root and huge pages\n");
 	thp_read_settings(&saved);
+	saved_shrink = thp_read_num("shrink_underused");
 	saved_by = getpid();
 	atexit(restore);
 }
