@@ -194,7 +194,7 @@ static void claim_undo_usage(struct hugetlb_claim *claim)
 static bool claim_spend(struct hugetlb_pool *pool)
 {
 	if (!pool->reserved && pool_available(pool))
-		pool_repay(pool);
+		pool_repay(pool, 1);
 	return pool_spend(pool);
 }
 
@@ -210,7 +210,7 @@ void hugetlb_promise_drop(struct hugetlb_pool *pool)
 {
 	pool_unreserve(pool, 1);
 	if (pool_available(pool))
-		pool_repay(pool);
+		pool_repay(pool, 1);
 }
 
 /* Under the lock that put it into use, or a dying cgroup could miss it. */
@@ -305,10 +305,8 @@ static void claim_folios_owe(struct hugetlb_pool *pool, struct folio **folios,
 {
 	unsigned int i;
 
-	scoped_guard(spinlock_irq, &hugetlb_lock) {
-		for (i = 0; i < n; i++)
-			pool_owe(pool);
-	}
+	scoped_guard(spinlock_irq, &hugetlb_lock)
+		pool_owe(pool, n);
 	for (i = 0; i < n; i++) {
 		hugetlb_set_folio_subpool(folios[i], NULL);
 		folio_set_hugetlb_restore_reserve(folios[i]);

@@ -333,8 +333,8 @@ void hugetlb_cgroup_uncharge(struct hugetlb_pool *pool, long n,
 			     struct hugetlb_cgroup *cgroup);
 void hugetlb_cgroup_attach(struct hugetlb_pool *pool, enum hugetlb_charge kind,
 			   struct hugetlb_cgroup *cgroup, struct folio *folio);
-void hugetlb_cgroup_detach(struct hugetlb_pool *pool, enum hugetlb_charge kind,
-			   struct folio **folios, unsigned int n);
+void hugetlb_cgroup_detach(struct hugetlb_pool *pool, struct folio **folios,
+			   unsigned int n);
 void hugetlb_cgroup_migrate(struct folio *old_folio, struct folio *new_folio);
 void hugetlb_cgroup_tag_get(struct hugetlb_cgroup *tag);
 void hugetlb_cgroup_tag_put(struct hugetlb_cgroup *tag);
@@ -365,7 +365,6 @@ static inline void hugetlb_cgroup_attach(struct hugetlb_pool *pool,
 					 struct hugetlb_cgroup *cgroup,
 					 struct folio *folio) { }
 static inline void hugetlb_cgroup_detach(struct hugetlb_pool *pool,
-					 enum hugetlb_charge kind,
 					 struct folio **folios,
 					 unsigned int n) { }
 static inline void hugetlb_cgroup_migrate(struct folio *old_folio,
