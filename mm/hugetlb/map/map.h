@@ -46,7 +46,6 @@ bool hugetlb_walk_follow(struct hugetlb_walk *w, unsigned long addr);
 bool hugetlb_walk_find(struct hugetlb_walk *w, struct vm_area_struct *vma,
 		       unsigned long addr);
 pte_t hugetlb_walk_lock(struct hugetlb_walk *w);
-void hugetlb_walk_unlock(struct hugetlb_walk *w);
 pte_t hugetlb_walk_lock_both(struct hugetlb_walk *dst,
 			     struct hugetlb_walk *src);
 void hugetlb_walk_unlock_both(struct hugetlb_walk *dst,
@@ -112,6 +111,21 @@ static inline bool hugetlb_walk_same_table(const struct hugetlb_walk *w,
 static inline pte_t hugetlb_walk_read(const struct hugetlb_walk *w)
 {
 	return huge_ptep_get(w->mm, w->addr, w->ptep);
+}
+
+/**
+ * hugetlb_walk_unlock() - undo hugetlb_walk_lock()
+ * @w: the walk
+ *
+ * Context: releases the page-table lock.
+ */
+static inline void hugetlb_walk_unlock(struct hugetlb_walk *w)
+	__releases(w->ptl)
+{
+	spinlock_t *ptl = w->ptl;
+
+	w->ptl = NULL;
+	spin_unlock(ptl);
 }
 
 /* Every slot of the range that has a table; holes without one are skipped. */

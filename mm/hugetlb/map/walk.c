@@ -178,21 +178,6 @@ pte_t hugetlb_walk_lock(struct hugetlb_walk *w)
 }
 
 /**
- * hugetlb_walk_unlock() - undo hugetlb_walk_lock()
- * @w: the walk
- *
- * Context: releases the page-table lock.
- */
-void hugetlb_walk_unlock(struct hugetlb_walk *w)
-	__releases(w->ptl)
-{
-	spinlock_t *ptl = w->ptl;
-
-	w->ptl = NULL;
-	spin_unlock(ptl);
-}
-
-/**
  * hugetlb_walk_lock_both() - lock two slots, such as a parent's and a child's
  * @dst: a walk, at the slot to be written
  * @src: a walk, at the slot to be read

@@ -365,21 +365,6 @@ void hugetlb_claim_init(struct hugetlb_claim *claim, struct inode *inode,
 }
 
 /**
- * hugetlb_claim_place() - where memory policy comes from
- * @claim: begun; without this the task's policy counts
- * @vma: the mapping
- * @address: in it
- *
- * Context: any that keeps @vma.
- */
-void hugetlb_claim_place(struct hugetlb_claim *claim,
-			 struct vm_area_struct *vma, unsigned long address)
-{
-	claim->vma = vma;
-	claim->address = address;
-}
-
-/**
  * hugetlb_claim_prepare() - take everything a page needs that can run out
  * @claim: begun
  *

@@ -261,8 +261,23 @@ struct hugetlb_claim {
 
 void hugetlb_claim_init(struct hugetlb_claim *claim, struct inode *inode,
 			struct resv_map *map, long hindex);
-void hugetlb_claim_place(struct hugetlb_claim *claim,
-			 struct vm_area_struct *vma, unsigned long address);
+
+/**
+ * hugetlb_claim_place() - where memory policy comes from
+ * @claim: begun; without this the task's policy counts
+ * @vma: the mapping
+ * @address: in it
+ *
+ * Context: any that keeps @vma.
+ */
+static inline void hugetlb_claim_place(struct hugetlb_claim *claim,
+				       struct vm_area_struct *vma,
+				       unsigned long address)
+{
+	claim->vma = vma;
+	claim->address = address;
+}
+
 int __must_check hugetlb_claim_prepare(struct hugetlb_claim *claim);
 void hugetlb_claim_commit(struct hugetlb_claim *claim);
 void hugetlb_claim_cancel(struct hugetlb_claim *claim);
