@@ -93,7 +93,7 @@ struct inode *hugetlbfs_file_inode(struct super_block *sb,
 				   umode_t mode)
 {
 	struct hugetlb_pool *pool = hstate_pool(HUGETLBFS_SB(sb)->hstate);
-	struct resv_map *map = resv_map_alloc(pool, RESV_SHARED);
+	struct resv_map *map = resv_map_alloc(pool);
 	struct inode *inode;
 
 	if (!map)

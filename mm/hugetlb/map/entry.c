@@ -217,6 +217,7 @@ bool hugetlb_entry_set_young(struct hugetlb_walk *w, pte_t entry, bool write)
 /**
  * hugetlb_entry_remove() - unmap the page of a present entry
  * @w: the slot, locked; empty afterwards
+ * @folio: the page it maps, see hugetlb_entry_folio()
  *
  * Undoes hugetlb_entry_install(): counter and rmap, with the dirty bit passed
  * on to the folio.  The TLB still knows the page: the caller gathers the slot
@@ -225,14 +226,12 @@ bool hugetlb_entry_set_young(struct hugetlb_walk *w, pte_t entry, bool write)
  * Context: the slot's page-table lock.
  * Return: what the slot held.
  */
-pte_t hugetlb_entry_remove(struct hugetlb_walk *w)
+pte_t hugetlb_entry_remove(struct hugetlb_walk *w, struct folio *folio)
 {
-	struct folio *folio;
 	pte_t entry;
 
 	hugetlb_entry_assert_locked(w);
 	entry = huge_ptep_get_and_clear(w->mm, w->addr, w->ptep, w->size);
-	folio = hugetlb_entry_folio(entry);
 	if (huge_pte_dirty(entry) && !folio_test_dirty(folio))
 		folio_mark_dirty(folio);
 	hugetlb_entry_count(w, -1);

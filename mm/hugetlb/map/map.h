@@ -38,18 +38,14 @@ struct hugetlb_walk {
 
 void hugetlb_walk_start(struct hugetlb_walk *w, struct vm_area_struct *vma,
 			unsigned long start, unsigned long end);
-bool hugetlb_walk_next(struct hugetlb_walk *w);
+bool hugetlb_walk_search(struct hugetlb_walk *w);
 void hugetlb_walk_skip_table(struct hugetlb_walk *w);
-bool hugetlb_walk_same_table(const struct hugetlb_walk *w,
-			     const pte_t *earlier);
 bool hugetlb_walk_build(struct hugetlb_walk *w, struct vm_area_struct *vma,
 			unsigned long addr);
 bool hugetlb_walk_follow(struct hugetlb_walk *w, unsigned long addr);
 bool hugetlb_walk_find(struct hugetlb_walk *w, struct vm_area_struct *vma,
 		       unsigned long addr);
-pte_t hugetlb_walk_read(const struct hugetlb_walk *w);
 pte_t hugetlb_walk_lock(struct hugetlb_walk *w);
-void hugetlb_walk_unlock(struct hugetlb_walk *w);
 pte_t hugetlb_walk_lock_both(struct hugetlb_walk *dst,
 			     struct hugetlb_walk *src);
 void hugetlb_walk_unlock_both(struct hugetlb_walk *dst,
@@ -57,6 +53,80 @@ void hugetlb_walk_unlock_both(struct hugetlb_walk *dst,
 bool hugetlb_walk_stable(struct hugetlb_walk *w, pte_t seen);
 bool hugetlb_walk_build_range(struct vm_area_struct *vma, unsigned long start,
 			      unsigned long end);
+
+/*
+ * Step to the slot behind the current one, if it is an entry of the same table:
+ * nothing to search for.  An architecture may keep huge pages of PMD size
+ * elsewhere than in PMD tables, but not where those can be shared.
+ */
+static inline bool hugetlb_walk_step(struct hugetlb_walk *w)
+{
+	if (!IS_ENABLED(CONFIG_ARCH_WANT_GENERAL_HUGETLB) &&
+	    !IS_ENABLED(CONFIG_HUGETLB_PMD_PAGE_TABLE_SHARING))
+		return false;
+	if (w->size != PMD_SIZE || !(w->addr & ~PUD_MASK))
+		return false;
+	w->ptep = (pte_t *)((pmd_t *)w->ptep + 1);
+	return true;
+}
+
+/**
+ * hugetlb_walk_next() - go to the next slot that has a table
+ * @w: the walk
+ *
+ * Context: the locks of hugetlb_walk(), held since the last step.
+ * Return: false at the end of the range.
+ */
+static inline bool hugetlb_walk_next(struct hugetlb_walk *w)
+{
+	if (w->ptep) {
+		w->addr += w->size;
+		if (w->addr < w->end && hugetlb_walk_step(w))
+			return true;
+	}
+	return hugetlb_walk_search(w);
+}
+
+/**
+ * hugetlb_walk_same_table() - are two slots in one table?
+ * @w: the walk, at the later slot
+ * @earlier: slot of an earlier step of the same walk
+ *
+ * Context: any.
+ * Return: true when they are, and so have one page-table lock.
+ */
+static inline bool hugetlb_walk_same_table(const struct hugetlb_walk *w,
+					   const pte_t *earlier)
+{
+	return !(((unsigned long)w->ptep ^ (unsigned long)earlier) & PAGE_MASK);
+}
+
+/**
+ * hugetlb_walk_read() - read the current slot
+ * @w: the walk, at a slot
+ *
+ * Context: any that keeps the table; stale at once without the page-table lock.
+ * Return: the entry.
+ */
+static inline pte_t hugetlb_walk_read(const struct hugetlb_walk *w)
+{
+	return huge_ptep_get(w->mm, w->addr, w->ptep);
+}
+
+/**
+ * hugetlb_walk_unlock() - undo hugetlb_walk_lock()
+ * @w: the walk
+ *
+ * Context: releases the page-table lock.
+ */
+static inline void hugetlb_walk_unlock(struct hugetlb_walk *w)
+	__releases(w->ptl)
+{
+	spinlock_t *ptl = w->ptl;
+
+	w->ptl = NULL;
+	spin_unlock(ptl);
+}
 
 /* Every slot of the range that has a table; holes without one are skipped. */
 #define for_each_hugetlb_entry(w, vma, start, end)			\
@@ -127,7 +197,7 @@ void hugetlb_entry_make_writable(struct hugetlb_walk *w);
 bool hugetlb_entry_set_young(struct hugetlb_walk *w, pte_t entry, bool write);
 void hugetlb_entry_set(struct hugetlb_walk *w, pte_t entry);
 void hugetlb_entry_clear(struct hugetlb_walk *w);
-pte_t hugetlb_entry_remove(struct hugetlb_walk *w);
+pte_t hugetlb_entry_remove(struct hugetlb_walk *w, struct folio *folio);
 void hugetlb_entry_copy(struct hugetlb_walk *dst, struct hugetlb_walk *src,
 			pte_t entry, bool cow);
 void hugetlb_entry_move(struct hugetlb_walk *dst, struct hugetlb_walk *src,

@@ -94,7 +94,7 @@ static bool hugetlb_move_is_free(const struct hugetlb_walk *dst)
 static void hugetlb_move_drop(struct mmu_gather *tlb, struct hugetlb_walk *src)
 {
 	pte_t entry = hugetlb_walk_lock(src);
-	struct page *page = NULL;
+	struct folio *folio = NULL;
 
 	VM_WARN_ON_ONCE(!huge_pte_none(entry) &&
 			!(src->vma->vm_flags & VM_MAYSHARE));
@@ -103,7 +103,8 @@ static void hugetlb_move_drop(struct mmu_gather *tlb, struct hugetlb_walk *src)
 	case ENTRY_NONE:
 		break;
 	case ENTRY_PRESENT:
-		page = pte_page(hugetlb_entry_remove(src));
+		folio = hugetlb_entry_folio(entry);
+		hugetlb_entry_remove(src, folio);
 		tlb_remove_huge_tlb_entry(src->h, tlb, src->ptep, src->addr);
 		break;
 	default:
@@ -111,8 +112,8 @@ static void hugetlb_move_drop(struct mmu_gather *tlb, struct hugetlb_walk *src)
 		break;
 	}
 	hugetlb_walk_unlock(src);
-	if (page)
-		tlb_remove_page_size(tlb, page, src->size);
+	if (folio)
+		tlb_remove_page_size(tlb, &folio->page, src->size);
 }
 
 static void hugetlb_move_range(struct mmu_gather *tlb,

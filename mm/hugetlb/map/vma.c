@@ -370,7 +370,7 @@ int hugetlb_vma_attach(struct vm_area_struct *vma, struct inode *inode,
 
 	if (!promise)
 		return 0;
-	map = hugetlb_promise_private(inode, to - from);
+	map = hugetlb_promise_private(inode, from, to);
 	if (IS_ERR(map))
 		return -ENOMEM;
 	hugetlb_vma_set_word(vma, (unsigned long)map | VMA_OWNER);

@@ -54,37 +54,15 @@ void hugetlb_walk_start(struct hugetlb_walk *w, struct vm_area_struct *vma,
 	w->end = end;
 }
 
-/*
- * Step to the slot behind the current one, if it is an entry of the same table:
- * nothing to search for.  An architecture may keep huge pages of PMD size
- * elsewhere than in PMD tables, but not where those can be shared.
- */
-static bool hugetlb_walk_step(struct hugetlb_walk *w)
-{
-	if (!IS_ENABLED(CONFIG_ARCH_WANT_GENERAL_HUGETLB) &&
-	    !IS_ENABLED(CONFIG_HUGETLB_PMD_PAGE_TABLE_SHARING))
-		return false;
-	if (w->size != PMD_SIZE || !(w->addr & ~PUD_MASK))
-		return false;
-	w->ptep = (pte_t *)((pmd_t *)w->ptep + 1);
-	return true;
-}
-
 /**
- * hugetlb_walk_next() - go to the next slot that has a table
- * @w: the walk
+ * hugetlb_walk_search() - look for the first slot from here on
+ * @w: the walk; its address may be that of a slot without a table
  *
- * Context: the locks of hugetlb_walk(), held since the last step.
+ * Context: as hugetlb_walk_next().
  * Return: false at the end of the range.
  */
-bool hugetlb_walk_next(struct hugetlb_walk *w)
+bool hugetlb_walk_search(struct hugetlb_walk *w)
 {
-	if (w->ptep) {
-		w->addr += w->size;
-		if (w->addr < w->end && hugetlb_walk_step(w))
-			return true;
-	}
-
 	while (w->addr < w->end) {
 		w->ptep = hugetlb_walk(w->vma, w->addr, w->size);
 		if (w->ptep)
@@ -106,19 +84,6 @@ void hugetlb_walk_skip_table(struct hugetlb_walk *w)
 {
 	w->addr = hugetlb_walk_table_end(w, w->addr);
 	w->ptep = NULL;
-}
-
-/**
- * hugetlb_walk_same_table() - are two slots in one table?
- * @w: the walk, at the later slot
- * @earlier: slot of an earlier step of the same walk
- *
- * Context: any.
- * Return: true when they are, and so have one page-table lock.
- */
-bool hugetlb_walk_same_table(const struct hugetlb_walk *w, const pte_t *earlier)
-{
-	return !(((unsigned long)w->ptep ^ (unsigned long)earlier) & PAGE_MASK);
 }
 
 /**
@@ -199,18 +164,6 @@ bool hugetlb_walk_build_range(struct vm_area_struct *vma, unsigned long start,
 }
 
 /**
- * hugetlb_walk_read() - read the current slot
- * @w: the walk, at a slot
- *
- * Context: any that keeps the table; stale at once without the page-table lock.
- * Return: the entry.
- */
-pte_t hugetlb_walk_read(const struct hugetlb_walk *w)
-{
-	return huge_ptep_get(w->mm, w->addr, w->ptep);
-}
-
-/**
  * hugetlb_walk_lock() - lock the current slot
  * @w: the walk, at a slot
  *
@@ -222,21 +175,6 @@ pte_t hugetlb_walk_lock(struct hugetlb_walk *w)
 {
 	w->ptl = huge_pte_lock(w->h, w->mm, w->ptep);
 	return hugetlb_walk_read(w);
-}
-
-/**
- * hugetlb_walk_unlock() - undo hugetlb_walk_lock()
- * @w: the walk
- *
- * Context: releases the page-table lock.
- */
-void hugetlb_walk_unlock(struct hugetlb_walk *w)
-	__releases(w->ptl)
-{
-	spinlock_t *ptl = w->ptl;
-
-	w->ptl = NULL;
-	spin_unlock(ptl);
 }
 
 /**

@@ -38,16 +38,16 @@ struct hugetlb_zap {
 	unsigned long		addr[ZAP_BATCH];
 };
 
-/* The entry maps a page. */
-static void hugetlb_zap_present(struct hugetlb_zap *zap, bool keep_wp)
+static void hugetlb_zap_present(struct hugetlb_zap *zap, struct folio *folio,
+				bool keep_wp)
 {
 	struct hugetlb_walk *w = &zap->walk;
-	pte_t entry = hugetlb_entry_remove(w);
+	pte_t entry = hugetlb_entry_remove(w, folio);
 
 	tlb_remove_huge_tlb_entry(w->h, zap->tlb, w->ptep, w->addr);
 	if (keep_wp && huge_pte_uffd_wp(entry))
 		hugetlb_entry_set(w, make_pte_marker(PTE_MARKER_UFFD_WP));
-	zap->folio[zap->n] = hugetlb_entry_folio(entry);
+	zap->folio[zap->n] = folio;
 	zap->addr[zap->n++] = w->addr;
 }
 
@@ -59,7 +59,7 @@ static void hugetlb_zap_slot(struct hugetlb_zap *zap, pte_t entry)
 
 	switch (hugetlb_entry_kind(entry)) {
 	case ENTRY_PRESENT:
-		hugetlb_zap_present(zap, keep_wp);
+		hugetlb_zap_present(zap, hugetlb_entry_folio(entry), keep_wp);
 		break;
 	case ENTRY_UFFD_WP:
 		if (!keep_wp)

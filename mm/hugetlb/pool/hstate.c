@@ -179,7 +179,7 @@ struct hstate *hstate_sizelog(int page_size_log)
  */
 int hstate_index(const struct hstate *h)
 {
-	return hstate_pool(h) - hugetlb_pools;
+	return pool_index(hstate_pool(h));
 }
 
 /**

@@ -39,16 +39,18 @@ static void pool_count_surplus(struct hugetlb_pool *pool, int nid, long n)
 	pool->node[nid].surplus += n;
 }
 
-static void pool_shelve(struct hugetlb_pool *pool, struct folio *folio)
+/* Return: the free list that @folio goes to, where it is counted already. */
+static struct list_head *pool_shelve(struct hugetlb_pool *pool,
+				     struct folio *folio)
 {
 	int nid = folio_nid(folio);
 
 	VM_WARN_ON_ONCE(folio_ref_count(folio));
 	VM_WARN_ON_ONCE(folio_test_hugetlb_freed(folio));
 	arch_clear_hugetlb_flags(folio);
-	list_add(&folio->lru, &pool->node[nid].free_list);
 	folio_set_hugetlb_freed(folio);
 	pool_count_free(pool, nid, 1);
+	return &pool->node[nid].free_list;
 }
 
 static int pool_next_node(struct hugetlb_pool *pool, const nodemask_t *nodes,
@@ -127,7 +129,7 @@ void pool_add(struct hugetlb_pool *pool, struct folio *folio)
 	/* What could not be unmade comes back and may have been temporary. */
 	folio_clear_hugetlb_temporary(folio);
 	pool_count_total(pool, folio_nid(folio), 1);
-	pool_shelve(pool, folio);
+	list_add(&folio->lru, pool_shelve(pool, folio));
 	VM_WARN_ON_ONCE(!pool_sums_hold(pool));
 }
 
@@ -283,8 +285,7 @@ void pool_put(struct hugetlb_pool *pool, struct folio *folio)
 {
 	lockdep_assert_held(&hugetlb_lock);
 	VM_WARN_ON_ONCE(folio_test_hugetlb_temporary(folio));
-	list_del(&folio->lru);
-	pool_shelve(pool, folio);
+	list_move(&folio->lru, pool_shelve(pool, folio));
 	VM_WARN_ON_ONCE(!pool_sums_hold(pool));
 }
 
@@ -400,36 +401,36 @@ void pool_unspend(struct hugetlb_pool *pool)
 }
 
 /**
- * pool_owe() - a promise comes back, its folio follows
+ * pool_owe() - promises come back, their folios follow
  * @pool: the pool
+ * @n: huge pages
  *
- * The folio carries HPG_restore_reserve from now on.
+ * The folios carry HPG_restore_reserve from now on.
  *
  * Context: hugetlb_lock.
  */
-void pool_owe(struct hugetlb_pool *pool)
+void pool_owe(struct hugetlb_pool *pool, unsigned long n)
 {
 	lockdep_assert_held(&hugetlb_lock);
-	pool->owed++;
+	pool->owed += n;
 	VM_WARN_ON_ONCE(!pool_sums_hold(pool));
 }
 
 /**
- * pool_repay() - an owed promise is backed by a free page again
+ * pool_repay() - owed promises are backed by free pages again
  * @pool: the pool
+ * @n: huge pages, or as many of them as are owed: promises may have been taken
+ *	back meanwhile
  *
- * Does nothing when none is owed: the promise was taken back meanwhile.
- *
- * Context: hugetlb_lock, and pool_available() is positive, as it is right after
- * pool_put() of the folio.
+ * Context: hugetlb_lock, and pool_available() is at least @n, as it is right
+ * after pool_put() of @n folios.
  */
-void pool_repay(struct hugetlb_pool *pool)
+void pool_repay(struct hugetlb_pool *pool, unsigned long n)
 {
 	lockdep_assert_held(&hugetlb_lock);
-	if (!pool->owed)
-		return;
-	pool->owed--;
-	pool->reserved++;
+	n = min(n, pool->owed);
+	pool->owed -= n;
+	pool->reserved += n;
 	VM_WARN_ON_ONCE(!pool_sums_hold(pool));
 }
 

@@ -71,6 +71,12 @@ struct hugetlb_pool *hugetlb_pool_by_order(unsigned int order);
 void __init hugetlb_add_boot_sizes(void);
 struct hugetlb_pool *folio_pool(struct folio *folio);
 
+/* Number of the page size, see hstate_index(). */
+static inline int pool_index(const struct hugetlb_pool *pool)
+{
+	return pool - hugetlb_pools;
+}
+
 static inline unsigned int pool_order(const struct hugetlb_pool *pool)
 {
 	return pool->h.order;
@@ -107,8 +113,8 @@ long pool_reserve(struct hugetlb_pool *pool, long n);
 void pool_unreserve(struct hugetlb_pool *pool, long n);
 bool pool_spend(struct hugetlb_pool *pool);
 void pool_unspend(struct hugetlb_pool *pool);
-void pool_owe(struct hugetlb_pool *pool);
-void pool_repay(struct hugetlb_pool *pool);
+void pool_owe(struct hugetlb_pool *pool, unsigned long n);
+void pool_repay(struct hugetlb_pool *pool, unsigned long n);
 
 struct folio *pool_trim_one(struct hugetlb_pool *pool, int nid_hint);
 bool pool_surplus_allowed(const struct hugetlb_pool *pool);

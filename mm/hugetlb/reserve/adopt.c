@@ -31,7 +31,7 @@ static struct folio *adopt_take(struct hugetlb_pool *pool, int nid,
 		pool_unspend(pool);
 		return NULL;
 	}
-	pool_owe(pool);
+	pool_owe(pool, 1);
 	folio_set_hugetlb_restore_reserve(folio);
 	return folio;
 }
@@ -93,7 +93,7 @@ static int adopt_replace(struct hugetlb_pool *pool)
 		if (!pool->owed)
 			return 0;
 		if (pool_available(pool)) {
-			pool_repay(pool);
+			pool_repay(pool, 1);
 			return 0;
 		}
 	}

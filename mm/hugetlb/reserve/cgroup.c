@@ -26,7 +26,7 @@ static struct hugetlb_cgroup_size *
 hugetlb_cgroup_share(struct hugetlb_cgroup *cgroup,
 		     const struct hugetlb_pool *pool)
 {
-	return &cgroup->size[hstate_index(&pool->h)];
+	return &cgroup->size[pool_index(pool)];
 }
 
 /**
@@ -198,7 +198,7 @@ static void hugetlb_cgroup_node_add(struct hugetlb_cgroup *cgroup,
 				    const struct hugetlb_pool *pool,
 				    int nid, long nr)
 {
-	unsigned long *usage = &cgroup->node_usage[nid][hstate_index(&pool->h)];
+	unsigned long *usage = &cgroup->node_usage[nid][pool_index(pool)];
 
 	lockdep_assert_held(&hugetlb_lock);
 	VM_WARN_ON_ONCE(nr < 0 && *usage < -nr);
@@ -247,22 +247,29 @@ static struct hugetlb_cgroup *hugetlb_cgroup_take(struct hugetlb_pool *pool,
 	return cgroup;
 }
 
-/* From the first folio on, those of its node for which its cgroup pays, if any. */
-static unsigned int hugetlb_cgroup_take_run(enum hugetlb_charge kind,
-					    struct folio **folios,
+/*
+ * From the first folio on, those of its node for which the same cgroups pay, if
+ * any do.
+ */
+static unsigned int hugetlb_cgroup_take_run(struct folio **folios,
 					    unsigned int n,
-					    struct hugetlb_cgroup **cgroup)
+					    struct hugetlb_cgroup **payers)
 {
 	int nid = folio_nid(folios[0]);
+	void **usage, **rsvd;
 	unsigned int i;
-	void **payer;
 
-	*cgroup = *hugetlb_cgroup_payer(folios[0], kind);
+	payers[HUGETLB_CHARGE_USAGE] = folios[0]->_hugetlb_cgroup;
+	payers[HUGETLB_CHARGE_RSVD] = folios[0]->_hugetlb_cgroup_rsvd;
 	for (i = 0; i < n; i++) {
-		payer = hugetlb_cgroup_payer(folios[i], kind);
-		if (*payer != *cgroup || folio_nid(folios[i]) != nid)
+		usage = hugetlb_cgroup_payer(folios[i], HUGETLB_CHARGE_USAGE);
+		rsvd = hugetlb_cgroup_payer(folios[i], HUGETLB_CHARGE_RSVD);
+		if (*usage != payers[HUGETLB_CHARGE_USAGE] ||
+		    *rsvd != payers[HUGETLB_CHARGE_RSVD] ||
+		    folio_nid(folios[i]) != nid)
 			break;
-		*payer = NULL;
+		*usage = NULL;
+		*rsvd = NULL;
 	}
 	return i;
 }
@@ -284,23 +291,26 @@ static void hugetlb_cgroup_forget(struct hugetlb_pool *pool,
 /**
  * hugetlb_cgroup_detach() - folios are not used any more: undo their charges
  * @pool: of all of them
- * @kind: for what
- * @folios: with or without such a charge
+ * @folios: with or without charges, of any kind
  * @n: how many
  *
  * Context: hugetlb_lock.
  */
-void hugetlb_cgroup_detach(struct hugetlb_pool *pool, enum hugetlb_charge kind,
-			   struct folio **folios, unsigned int n)
+void hugetlb_cgroup_detach(struct hugetlb_pool *pool, struct folio **folios,
+			   unsigned int n)
 {
-	struct hugetlb_cgroup *cgroup;
+	struct hugetlb_cgroup *payers[HUGETLB_CHARGE_KINDS];
+	enum hugetlb_charge kind;
 	unsigned int run;
 
 	for (; n; folios += run, n -= run) {
-		run = hugetlb_cgroup_take_run(kind, folios, n, &cgroup);
-		if (cgroup)
-			hugetlb_cgroup_forget(pool, kind, cgroup,
-					      folio_nid(folios[0]), run);
+		run = hugetlb_cgroup_take_run(folios, n, payers);
+		for (kind = 0; kind < HUGETLB_CHARGE_KINDS; kind++) {
+			if (payers[kind])
+				hugetlb_cgroup_forget(pool, kind, payers[kind],
+						      folio_nid(folios[0]),
+						      run);
+		}
 	}
 }
 

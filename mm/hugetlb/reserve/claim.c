@@ -85,35 +85,27 @@ static int claim_take_shared(struct hugetlb_claim *claim)
 
 /*
  * Nobody gives the slot back while the VMA lock is held.  Where it is spent the
- * owner copies its own page and needs no node: if that could fail for lack of
- * one, children would lose their pages for it.
+ * owner copies its own page.
  */
-static int claim_take_private(struct hugetlb_claim *claim)
+static void claim_take_private(struct hugetlb_claim *claim)
 {
-	struct resv_map *map = claim->key.map;
-
 	claim->promise = SPENT;
-	if (region_present(map, claim->key.hindex))
-		return 0;
-	if (region_spares_fill(&claim->spares, 1))
-		return -ENOMEM;
-	if (region_spend(map, claim->key.hindex, &claim->spares)) {
+	if (resv_spend(claim->key.map, claim->key.hindex)) {
 		claim->promise = PROMISED;
 		claim_note(claim, CLAIM_SLOT);
 	}
-	return 0;
 }
 
 static int claim_take_slot(struct hugetlb_claim *claim)
 {
-	int err;
+	int err = 0;
 
 	if (!claim->key.map)
 		return 0;
 	if (claim->key.map->kind == RESV_SHARED)
 		err = claim_take_shared(claim);
 	else
-		err = claim_take_private(claim);
+		claim_take_private(claim);
 	claim->backed = claim->promise == PROMISED;
 	return err;
 }
@@ -123,7 +115,7 @@ static void claim_undo_slot(struct hugetlb_claim *claim)
 	struct resv_map *map = claim->key.map;
 
 	if (map->kind == RESV_PRIVATE)
-		region_unspend(map, claim->key.hindex, claim->key.hindex + 1);
+		resv_unspend(map, claim->key.hindex, claim->key.hindex + 1);
 	else
 		up_read(&map->rw_sema);
 }
@@ -202,7 +194,7 @@ static void claim_undo_usage(struct hugetlb_claim *claim)
 static bool claim_spend(struct hugetlb_pool *pool)
 {
 	if (!pool->reserved && pool_available(pool))
-		pool_repay(pool);
+		pool_repay(pool, 1);
 	return pool_spend(pool);
 }
 
@@ -218,7 +210,7 @@ void hugetlb_promise_drop(struct hugetlb_pool *pool)
 {
 	pool_unreserve(pool, 1);
 	if (pool_available(pool))
-		pool_repay(pool);
+		pool_repay(pool, 1);
 }
 
 /* Under the lock that put it into use, or a dying cgroup could miss it. */
@@ -313,10 +305,8 @@ static void claim_folios_owe(struct hugetlb_pool *pool, struct folio **folios,
 {
 	unsigned int i;
 
-	scoped_guard(spinlock_irq, &hugetlb_lock) {
-		for (i = 0; i < n; i++)
-			pool_owe(pool);
-	}
+	scoped_guard(spinlock_irq, &hugetlb_lock)
+		pool_owe(pool, n);
 	for (i = 0; i < n; i++) {
 		hugetlb_set_folio_subpool(folios[i], NULL);
 		folio_set_hugetlb_restore_reserve(folios[i]);
@@ -372,21 +362,6 @@ void hugetlb_claim_init(struct hugetlb_claim *claim, struct inode *inode,
 		.promise = NO_PROMISE,
 	};
 	region_spares_init(&claim->spares);
-}
-
-/**
- * hugetlb_claim_place() - where memory policy comes from
- * @claim: begun; without this the task's policy counts
- * @vma: the mapping
- * @address: in it
- *
- * Context: any that keeps @vma.
- */
-void hugetlb_claim_place(struct hugetlb_claim *claim,
-			 struct vm_area_struct *vma, unsigned long address)
-{
-	claim->vma = vma;
-	claim->address = address;
 }
 
 /**
@@ -463,7 +438,7 @@ static void claim_restore_range(struct resv_map *map, long from,
 				struct folio **folios, unsigned int n)
 {
 	claim_folios_owe(map->pool, folios, n);
-	region_unspend(map, from, from + n);
+	resv_unspend(map, from, from + n);
 }
 
 /**
@@ -485,12 +460,12 @@ unsigned int hugetlb_promise_restore(struct resv_map *map, long from,
 {
 	unsigned int i, done = 0;
 
-	if (region_count(map, from, from + n) == n) {
+	if (resv_spent(map, from, from + n) == n) {
 		claim_restore_range(map, from, folios, n);
 		return n;
 	}
 	for (i = 0; i < n; i++) {
-		if (!region_present(map, from + i))
+		if (!resv_spent(map, from + i, from + i + 1))
 			continue;
 		claim_restore_range(map, from + i, folios + i, 1);
 		done++;

@@ -14,8 +14,11 @@
 #include <linux/minmax.h>
 #include <linux/mmdebug.h>
 
-/* Folios that go with one hold of hugetlb_lock, with interrupts off. */
-#define FREE_BATCH	16U
+/*
+ * Folios that go with one hold of hugetlb_lock, with interrupts off: all that
+ * core mm lets go of at once.
+ */
+#define FREE_BATCH	32U
 
 /**
  * struct free_run - folios that follow each other and go together
@@ -62,15 +65,9 @@ static void free_run_start(struct free_run *run, struct folio **folios,
  * mapping is memory failure's own business, which frees it and looks for it in
  * the pool right away.
  */
-static void free_run_note_bad(struct free_run *run)
+static bool free_is_bad(struct folio *folio)
 {
-	unsigned int i;
-
-	for (i = 0; i < run->n; i++) {
-		if (folio_test_hwpoison(run->folios[i]) &&
-		    !folio_test_anon(run->folios[i]))
-			__set_bit(i, &run->bad);
-	}
+	return folio_test_hwpoison(folio) && !folio_test_anon(folio);
 }
 
 /* Nothing of what the folio was used for stays with it. */
@@ -84,6 +81,18 @@ static void free_forget_use(struct folio *folio)
 	folio->mapping = NULL;
 	hugetlb_set_folio_subpool(folio, NULL);
 	folio_clear_hugetlb_restore_reserve(folio);
+	mem_cgroup_uncharge(folio);
+}
+
+static void free_run_forget_use(struct free_run *run)
+{
+	unsigned int i;
+
+	for (i = 0; i < run->n; i++) {
+		if (free_is_bad(run->folios[i]))
+			__set_bit(i, &run->bad);
+		free_forget_use(run->folios[i]);
+	}
 }
 
 /*
@@ -92,29 +101,11 @@ static void free_forget_use(struct folio *folio)
  */
 static void free_run_put_quota(struct free_run *run)
 {
-	unsigned int i;
-
 	if (!run->quota)
 		return;
-	scoped_guard(spinlock_irqsave, &hugetlb_lock) {
-		for (i = 0; i < run->n; i++)
-			pool_owe(run->pool);
-	}
+	scoped_guard(spinlock_irqsave, &hugetlb_lock)
+		pool_owe(run->pool, run->n);
 	run->leaving = quota_put(run->quota, run->n);
-}
-
-static void free_run_end_charges(struct free_run *run)
-{
-	enum hugetlb_charge kind;
-	unsigned int i;
-
-	lockdep_assert_held(&hugetlb_lock);
-	for (kind = 0; kind < HUGETLB_CHARGE_KINDS; kind++)
-		hugetlb_cgroup_detach(run->pool, kind, run->folios, run->n);
-	for (i = 0; i < run->n; i++) {
-		folio_clear_hugetlb_migratable(run->folios[i]);
-		mem_cgroup_uncharge(run->folios[i]);
-	}
 }
 
 /* Temporary pages have done their duty.  How many others are free now? */
@@ -126,6 +117,7 @@ static unsigned int free_run_shelve(struct free_run *run)
 	lockdep_assert_held(&hugetlb_lock);
 	for (i = 0; i < run->n; i++) {
 		folio = run->folios[i];
+		folio_clear_hugetlb_migratable(folio);
 		if (folio_test_hugetlb_temporary(folio)) {
 			pool_remove(run->pool, folio);
 			list_add(&folio->lru, &run->gone);
@@ -145,8 +137,7 @@ static void free_run_pay(struct free_run *run, unsigned int n)
 
 	lockdep_assert_held(&hugetlb_lock);
 	pool_unreserve(run->pool, run->leaving);
-	for (; n && run->pool->owed; n--)
-		pool_repay(run->pool);
+	pool_repay(run->pool, n);
 	for (i = 0; i < run->n; i++) {
 		folio = pool_trim_one(run->pool, folio_nid(run->folios[0]));
 		if (!folio)
@@ -195,16 +186,13 @@ static void free_run_finish(struct free_run *run)
 void free_huge_folios(struct folio **folios, unsigned int nr)
 {
 	struct free_run run;
-	unsigned int i;
 
 	for (; nr; folios += run.n, nr -= run.n) {
 		free_run_start(&run, folios, nr);
-		free_run_note_bad(&run);
-		for (i = 0; i < run.n; i++)
-			free_forget_use(folios[i]);
+		free_run_forget_use(&run);
 		free_run_put_quota(&run);
 		scoped_guard(spinlock_irqsave, &hugetlb_lock) {
-			free_run_end_charges(&run);
+			hugetlb_cgroup_detach(run.pool, run.folios, run.n);
 			free_run_pay(&run, free_run_shelve(&run));
 			free_run_dissolve_bad(&run);
 		}

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Region maps: which slots of a file or of a private mapping are marked.
+ * Region maps: which slots of a file are marked.
  *
  * A red-black tree of ranges that never overlap and, where tags are equal,
- * never touch.  Knows nodes and cgroup tags; only resv_slot() knows what a mark
- * means.  Every function takes map->lock, a leaf, by itself: nodes come from
- * the caller's spares and unused ones go there, no allocator under the lock.
+ * never touch.  Knows nodes and cgroup tags; spent.c has the other kind of map.
+ * Every function takes map->lock, a leaf, by itself: nodes come from the
+ * caller's spares and unused ones go there, no allocator under the lock.
  */
 #include "reserve.h"
 #include <linux/minmax.h>
@@ -13,16 +13,6 @@
 #include <linux/slab.h>
 
 /* ---- spare nodes ---- */
-
-/**
- * region_spares_init() - start with no spare nodes
- * @spares: of one operation
- */
-void region_spares_init(struct region_spares *spares)
-{
-	INIT_LIST_HEAD(&spares->nodes);
-	spares->n = 0;
-}
 
 static void region_spare_push(struct region_spares *spares,
 			      struct resv_region *region)
@@ -62,12 +52,8 @@ int region_spares_fill(struct region_spares *spares, unsigned int n)
 	return 0;
 }
 
-/**
- * region_spares_drop() - free the spare nodes that were not used
- * @spares: of one operation; empty afterwards and fit for use again
- * Context: map->lock not held.
- */
-void region_spares_drop(struct region_spares *spares)
+/* What region_spares_drop() does where there are some. */
+void region_spares_free(struct region_spares *spares)
 {
 	struct resv_region *region;
 
@@ -271,24 +257,35 @@ static void region_cut(struct resv_map *map, struct resv_region *region,
 /* ---- maps ---- */
 
 /**
- * resv_map_alloc() - make an empty map
+ * resv_map_init() - what maps of both kinds begin with
+ * @map: zeroed
  * @pool: whose pages it counts
  * @kind: what a slot in it means
- * Context: may sleep.
- * Return: the map with one reference, or NULL when memory is short.
+ *
+ * The map has one reference afterwards.
  */
-struct resv_map *resv_map_alloc(struct hugetlb_pool *pool, enum resv_kind kind)
+void resv_map_init(struct resv_map *map, struct hugetlb_pool *pool,
+		   enum resv_kind kind)
 {
-	struct resv_map *map = kzalloc(sizeof(*map), GFP_KERNEL);
-
-	if (!map)
-		return NULL;
 	kref_init(&map->refs);
 	spin_lock_init(&map->lock);
 	init_rwsem(&map->rw_sema);
-	region_spares_init(&map->hoard);
 	map->kind = kind;
 	map->pool = pool;
+}
+
+/**
+ * resv_map_alloc() - make an empty shared map
+ * @pool: whose pages it counts
+ * Context: may sleep.
+ * Return: the map with one reference, or NULL when memory is short.
+ */
+struct resv_map *resv_map_alloc(struct hugetlb_pool *pool)
+{
+	struct resv_map *map = kzalloc(sizeof(*map), GFP_KERNEL);
+
+	if (map)
+		resv_map_init(map, pool, RESV_SHARED);
 	return map;
 }
 
@@ -313,11 +310,11 @@ static void resv_map_free(struct kref *refs)
 		hugetlb_cgroup_tag_put(region->tag);
 		kfree(region);
 	}
-	region_spares_drop(&map->hoard);
 	hugetlb_cgroup_tag_put(map->charged);
 	if (map->twins)
 		resv_map_put(map->twins);
-	kfree(map);
+	/* A private map may be large. */
+	kvfree(map);
 }
 
 /**
@@ -337,7 +334,7 @@ void resv_map_put(struct resv_map *map)
 
 /**
  * region_missing() - how much of a range is not in the map
- * @map: any map
+ * @map: shared
  * @from: first slot
  * @to: the slot after the last
  * @nodes: how many nodes region_add() needs at most, as the map is now
@@ -458,67 +455,9 @@ bool region_give(struct resv_map *map, long hindex, struct hugetlb_cgroup *tag,
 	return true;
 }
 
-/* ---- one slot of a private map ---- */
-
-/**
- * region_spend() - the owner's promise for a slot is used
- * @map: private
- * @hindex: the slot
- * @spares: one node, which the map keeps as long as the slot is spent
- *
- * Tree and hoard together have one node for each spent slot.  A region of k
- * slots so leaves k - 1 in the hoard, more than unspending it can ever need.
- * Context: takes map->lock.
- * Return: true, or false when the promise was spent before.
- */
-bool region_spend(struct resv_map *map, long hindex,
-		  struct region_spares *spares)
-{
-	struct region_hole hole;
-
-	guard(spinlock)(&map->lock);
-	if (!region_hole_at(&hole, map, hindex))
-		return false;
-	if (!spares->n) {
-		VM_WARN_ON_ONCE(1);
-		return false;
-	}
-	region_spare_push(&map->hoard, region_spare_pop(spares));
-	region_hole_fill(map, &hole, NULL, &map->hoard);
-	return true;
-}
-
-/**
- * region_unspend() - the owner gets the promises for a range back
- * @map: private
- * @from: first slot
- * @to: the slot after the last
- *
- * Slots that are spent and follow each other are in one region, always.
- * Context: takes map->lock; allocates nothing, fit for a page-table lock.
- * Return: true, or false with nothing changed when some were not spent.
- */
-bool region_unspend(struct resv_map *map, long from, long to)
-{
-	struct resv_region *region;
-	struct region_spares over;
-
-	region_spares_init(&over);
-	scoped_guard(spinlock, &map->lock) {
-		region = region_find_slot(map, from);
-		if (!region || region->to < to)
-			return false;
-		region_cut(map, region, from, to, &map->hoard);
-		for (; from < to; from++)
-			region_spare_push(&over, region_spare_pop(&map->hoard));
-	}
-	region_spares_drop(&over);
-	return true;
-}
-
 /**
  * region_count() - how many slots of a range are in the map
- * @map: any map
+ * @map: shared
  * @from: first slot
  * @to: the slot after the last
  * Context: takes map->lock.
@@ -538,7 +477,7 @@ long region_count(struct resv_map *map, long from, long to)
 
 /**
  * region_present() - is a slot in the map?
- * @map: any map
+ * @map: shared
  * @hindex: the slot
  * Context: takes map->lock.
  * Return: true if it is.
@@ -547,23 +486,4 @@ bool region_present(struct resv_map *map, long hindex)
 {
 	guard(spinlock)(&map->lock);
 	return region_find_slot(map, hindex);
-}
-
-/**
- * resv_slot() - what was promised to a slot
- * @key: the slot; without a map there is no promise
- * Context: takes map->lock.
- * Return: see the table in reserve.h.
- */
-enum promise resv_slot(const struct resv_key *key)
-{
-	static const enum promise meaning[][2] = {
-		/*		     not in the map, in the map */
-		[RESV_SHARED]	= { NO_PROMISE, PROMISED },
-		[RESV_PRIVATE]	= { PROMISED, SPENT },
-	};
-
-	if (!key->map)
-		return NO_PROMISE;
-	return meaning[key->map->kind][region_present(key->map, key->hindex)];
 }

@@ -350,27 +350,35 @@ void hugetlb_return_slots(struct inode *inode, long from, long to,
 /**
  * hugetlb_promise_private() - promise a new private mapping all its pages
  * @inode: the file mapped
- * @n: slots of the mapping
+ * @from: first slot
+ * @to: the slot after the last
+ *
+ * The map comes last: how large it is was the user's wish before there were
+ * pages for it.
  *
  * Context: may sleep.
  * Return: the owner's map with no promise spent; or an error pointer, -ENOMEM
  * or -ENOSPC as for hugetlb_promise_file().
  */
-struct resv_map *hugetlb_promise_private(struct inode *inode, long n)
+struct resv_map *hugetlb_promise_private(struct inode *inode, long from,
+					 long to)
 {
-	struct resv_map *map = resv_map_alloc(inode_pool(inode), RESV_PRIVATE);
+	struct hugetlb_cgroup *tag;
+	struct resv_map *map;
 	int err;
 
-	if (!map)
+	err = reserve_units_take(inode, to - from, &tag);
+	if (err)
+		return ERR_PTR(err);
+
+	map = resv_map_alloc_private(inode_pool(inode), from, to);
+	if (!map) {
+		reserve_units_return(inode, to - from, tag);
+		hugetlb_cgroup_tag_put(tag);
 		return ERR_PTR(-ENOMEM);
-
-	err = reserve_units_take(inode, n, &map->charged);
-	if (!err)
-		return map;
-
-	map->charged = NULL;
-	resv_map_put(map);
-	return ERR_PTR(err);
+	}
+	map->charged = tag;
+	return map;
 }
 
 /**
@@ -393,7 +401,7 @@ int hugetlb_promise_twin(struct resv_map *map, long from, long to)
 	long added = -ENOMEM;
 
 	if (!map->twins)
-		map->twins = resv_map_alloc(map->pool, RESV_SHARED);
+		map->twins = resv_map_alloc(map->pool);
 	if (!map->twins ||
 	    region_missing(map->twins, from, to, &nodes) < to - from)
 		return -ENOMEM;
@@ -412,7 +420,7 @@ int hugetlb_promise_twin(struct resv_map *map, long from, long to)
 static void reserve_return_sole(struct inode *inode, struct resv_map *map,
 				long from, long to)
 {
-	long unspent = to - from - region_count(map, from, to);
+	long unspent = to - from - resv_spent(map, from, to);
 
 	hugetlb_cgroup_tag_uncharge(map->pool, map->charged, to - from);
 	hugetlb_return_units(map->pool, inode_quota(inode), unspent);

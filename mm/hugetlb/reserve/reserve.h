@@ -24,7 +24,7 @@ struct mempolicy;
 struct page_counter;
 struct vm_area_struct;
 
-/* ---- region.c: sorted, disjoint ranges of huge page indices ---- */
+/* ---- what both kinds of map are ---- */
 
 /*
  * What a slot that lies in the map means:
@@ -35,6 +35,33 @@ enum resv_kind {
 	RESV_SHARED,
 	RESV_PRIVATE,
 };
+
+/*
+ * Field locks: (c) constant, (l) lock, (m) mmap_lock.
+ *
+ * The slots of a private map belong to one mapping each, but for those in
+ * twins, which is a shared map.
+ */
+struct resv_map {
+	struct kref		refs;
+	enum resv_kind		kind;		/* (c) */
+	spinlock_t		lock;
+	struct rb_root		regions;	/* (l) shared */
+	struct rw_semaphore	rw_sema;	/* private: VMA lock; shared: claims read */
+	struct hugetlb_pool	*pool;		/* (c) whose pages are counted */
+	struct hugetlb_cgroup	*charged;	/* (c) private: charged for all slots */
+	struct resv_map		*twins;		/* (m) private: slots with two owners */
+	long			first;		/* (c) private: the first slot */
+	long			slots;		/* (c) private: how many there are */
+	unsigned long		spent[];	/* (l) private: a bit for each */
+};
+
+void resv_map_init(struct resv_map *map, struct hugetlb_pool *pool,
+		   enum resv_kind kind);
+void resv_map_get(struct resv_map *map);
+void resv_map_put(struct resv_map *map);
+
+/* ---- region.c: shared maps, sorted and disjoint ranges of slots ---- */
 
 /* [from, to) of a map, or a spare node waiting to become one */
 struct resv_region {
@@ -53,35 +80,31 @@ struct region_spares {
 	unsigned int	 n;
 };
 
-/*
- * Field locks: (c) constant, (l) lock, (m) mmap_lock.
- *
- * A private map hoards every node that was brought to spend a slot: it never
- * holds fewer nodes than spent slots, so giving a slot back always finds the
- * node a split may need.
- *
- * Its slots belong to one mapping each, but for those in twins.
+/**
+ * region_spares_init() - start with no spare nodes
+ * @spares: of one operation
  */
-struct resv_map {
-	struct kref		refs;
-	enum resv_kind		kind;		/* (c) */
-	spinlock_t		lock;
-	struct rb_root		regions;	/* (l) */
-	struct region_spares	hoard;		/* (l) private maps only */
-	struct rw_semaphore	rw_sema;	/* private: VMA lock; shared: claims read */
-	struct hugetlb_pool	*pool;		/* (c) whose pages are counted */
-	struct hugetlb_cgroup	*charged;	/* (c) private: charged for all slots */
-	struct resv_map		*twins;		/* (m) private: slots with two owners */
-};
+static inline void region_spares_init(struct region_spares *spares)
+{
+	INIT_LIST_HEAD(&spares->nodes);
+	spares->n = 0;
+}
 
-void region_spares_init(struct region_spares *spares);
 int region_spares_fill(struct region_spares *spares, unsigned int n);
-void region_spares_drop(struct region_spares *spares);
+void region_spares_free(struct region_spares *spares);
 
-struct resv_map *resv_map_alloc(struct hugetlb_pool *pool, enum resv_kind kind);
-void resv_map_get(struct resv_map *map);
-void resv_map_put(struct resv_map *map);
+/**
+ * region_spares_drop() - free the spare nodes that were not used
+ * @spares: of one operation; empty afterwards and fit for use again
+ * Context: map->lock not held.
+ */
+static inline void region_spares_drop(struct region_spares *spares)
+{
+	if (spares->n)
+		region_spares_free(spares);
+}
 
+struct resv_map *resv_map_alloc(struct hugetlb_pool *pool);
 long region_missing(struct resv_map *map, long from, long to,
 		    unsigned int *nodes);
 long region_add(struct resv_map *map, long from, long to,
@@ -90,11 +113,16 @@ long region_remove(struct resv_map *map, long from, long to,
 		   struct region_spares *spares);
 bool region_give(struct resv_map *map, long hindex, struct hugetlb_cgroup *tag,
 		 struct region_spares *spares);
-bool region_spend(struct resv_map *map, long hindex,
-		  struct region_spares *spares);
-bool region_unspend(struct resv_map *map, long from, long to);
 long region_count(struct resv_map *map, long from, long to);
 bool region_present(struct resv_map *map, long hindex);
+
+/* ---- spent.c: private maps, a bit for each slot ---- */
+
+struct resv_map *resv_map_alloc_private(struct hugetlb_pool *pool, long from,
+					long to);
+bool resv_spend(struct resv_map *map, long hindex);
+bool resv_unspend(struct resv_map *map, long from, long to);
+long resv_spent(struct resv_map *map, long from, long to);
 
 /* ---- the promise table ---- */
 
@@ -161,7 +189,8 @@ void hugetlb_quota_release(struct hugetlb_quota *quota);
 void hugetlb_quota_leave(struct hugetlb_quota *quota);
 
 int hugetlb_promise_file(struct inode *inode, long from, long to);
-struct resv_map *hugetlb_promise_private(struct inode *inode, long n);
+struct resv_map *hugetlb_promise_private(struct inode *inode, long from,
+					 long to);
 int hugetlb_promise_twin(struct resv_map *map, long from, long to);
 void hugetlb_return_private(struct inode *inode, struct resv_map *map,
 			    long from, long to);
@@ -209,7 +238,7 @@ static inline struct hugetlb_pool *inode_pool(struct inode *inode)
  * @promise: what the slot said when prepare looked
  * @backed: the pool promised the unit, to the slot or to the mount
  * @taken: what prepare took so far; cancel undoes exactly this
- * @spares: region nodes that commit may need
+ * @spares: region nodes that commit may need for a slot of a file
  * @memcg: charged for the page
  * @cgroup: charged for usage
  * @cgroup_rsvd: charged for a reservation nobody made before
@@ -232,8 +261,23 @@ struct hugetlb_claim {
 
 void hugetlb_claim_init(struct hugetlb_claim *claim, struct inode *inode,
 			struct resv_map *map, long hindex);
-void hugetlb_claim_place(struct hugetlb_claim *claim,
-			 struct vm_area_struct *vma, unsigned long address);
+
+/**
+ * hugetlb_claim_place() - where memory policy comes from
+ * @claim: begun; without this the task's policy counts
+ * @vma: the mapping
+ * @address: in it
+ *
+ * Context: any that keeps @vma.
+ */
+static inline void hugetlb_claim_place(struct hugetlb_claim *claim,
+				       struct vm_area_struct *vma,
+				       unsigned long address)
+{
+	claim->vma = vma;
+	claim->address = address;
+}
+
 int __must_check hugetlb_claim_prepare(struct hugetlb_claim *claim);
 void hugetlb_claim_commit(struct hugetlb_claim *claim);
 void hugetlb_claim_cancel(struct hugetlb_claim *claim);
@@ -304,8 +348,8 @@ void hugetlb_cgroup_uncharge(struct hugetlb_pool *pool, long n,
 			     struct hugetlb_cgroup *cgroup);
 void hugetlb_cgroup_attach(struct hugetlb_pool *pool, enum hugetlb_charge kind,
 			   struct hugetlb_cgroup *cgroup, struct folio *folio);
-void hugetlb_cgroup_detach(struct hugetlb_pool *pool, enum hugetlb_charge kind,
-			   struct folio **folios, unsigned int n);
+void hugetlb_cgroup_detach(struct hugetlb_pool *pool, struct folio **folios,
+			   unsigned int n);
 void hugetlb_cgroup_migrate(struct folio *old_folio, struct folio *new_folio);
 void hugetlb_cgroup_tag_get(struct hugetlb_cgroup *tag);
 void hugetlb_cgroup_tag_put(struct hugetlb_cgroup *tag);
@@ -336,7 +380,6 @@ static inline void hugetlb_cgroup_attach(struct hugetlb_pool *pool,
 					 struct hugetlb_cgroup *cgroup,
 					 struct folio *folio) { }
 static inline void hugetlb_cgroup_detach(struct hugetlb_pool *pool,
-					 enum hugetlb_charge kind,
 					 struct folio **folios,
 					 unsigned int n) { }
 static inline void hugetlb_cgroup_migrate(struct folio *old_folio,

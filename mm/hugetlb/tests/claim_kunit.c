@@ -46,14 +46,21 @@ static struct hugetlb_quota *claim_test_quota(struct claim_test *t)
 	return inode_quota(t->inode);
 }
 
+static long claim_test_slots(struct resv_map *map, long from, long to)
+{
+	if (map->kind == RESV_SHARED)
+		return region_count(map, from, to);
+	return resv_spent(map, from, to);
+}
+
 static void claim_test_count(struct claim_test *t, struct claim_counts *c)
 {
 	struct hugetlb_quota *quota = claim_test_quota(t);
 
 	memset(c, 0, sizeof(*c));
 	if (t->map) {
-		c->slots = region_count(t->map, 0, TEST_SLOTS);
-		c->present = region_present(t->map, TEST_SLOT);
+		c->slots = claim_test_slots(t->map, 0, TEST_SLOTS);
+		c->present = claim_test_slots(t->map, TEST_SLOT, TEST_SLOT + 1);
 	}
 	if (quota) {
 		c->used = quota_used(quota);
@@ -180,7 +187,7 @@ static struct resv_map *claim_test_own_map(struct kunit *test)
 {
 	struct claim_test *t = test->priv;
 
-	t->map = hugetlb_promise_private(t->inode, TEST_SLOTS);
+	t->map = hugetlb_promise_private(t->inode, 0, TEST_SLOTS);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, t->map);
 	return t->map;
 }
@@ -399,7 +406,7 @@ static void claim_owner_round(struct kunit *test)
 
 	KUNIT_ASSERT_EQ(test, claim_test_prepare(t, &claim, map), 0);
 	hugetlb_claim_commit(&claim);
-	KUNIT_EXPECT_TRUE(test, region_present(map, TEST_SLOT));
+	KUNIT_EXPECT_EQ(test, resv_spent(map, TEST_SLOT, TEST_SLOT + 1), 1);
 
 	KUNIT_EXPECT_EQ(test, hugetlb_promise_restore(map, TEST_SLOT,
 						      &claim.folio, 1), 1);
@@ -815,7 +822,7 @@ static void claim_twin_round(struct kunit *test, long from, long to,
 	struct resv_map *map;
 
 	claim_test_remember(t);
-	map = hugetlb_promise_private(t->inode, TEST_SLOTS);
+	map = hugetlb_promise_private(t->inode, 0, TEST_SLOTS);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, map);
 	KUNIT_EXPECT_EQ(test, claim_test_prepare(t, &claim, map), 0);
 	hugetlb_claim_commit(&claim);
@@ -838,7 +845,7 @@ static void claim_twins(struct kunit *test)
 	claim_twin_round(test, 1, 3, 0, TEST_SLOTS);
 	claim_twin_round(test, 0, TEST_SLOTS, 1, 3);
 
-	map = hugetlb_promise_private(t->inode, TEST_SLOTS);
+	map = hugetlb_promise_private(t->inode, 0, TEST_SLOTS);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, map);
 	KUNIT_EXPECT_EQ(test, hugetlb_promise_twin(map, 1, 3), 0);
 	hugetlb_return_private(t->inode, map, 2, 4);

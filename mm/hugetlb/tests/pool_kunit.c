@@ -289,7 +289,7 @@ static const char *pool_step_put(struct pool_model *m)
 	pool_put(m->pool, pool_model_folio(m, i));
 	m->state[i] = MODEL_FREE;
 	if (m->owing[i]) {
-		pool_repay(m->pool);
+		pool_repay(m->pool, 1);
 		m->reserved += m->owed > 0;
 		m->owed -= m->owed > 0;
 		m->owing[i] = false;
@@ -358,7 +358,7 @@ static const char *pool_step_owe(struct pool_model *m)
 
 	if (i < 0 || m->owing[i])
 		return NULL;
-	pool_owe(m->pool);
+	pool_owe(m->pool, 1);
 	m->owing[i] = true;
 	m->owed++;
 	return NULL;

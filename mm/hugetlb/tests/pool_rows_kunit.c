@@ -56,10 +56,10 @@ static long pool_test_promise(struct hugetlb_pool *pool, enum pool_verb verb,
 		pool_unspend(pool);
 		return 0;
 	case OWE:
-		pool_owe(pool);
+		pool_owe(pool, 1);
 		return 0;
 	case REPAY:
-		pool_repay(pool);
+		pool_repay(pool, 1);
 		return 0;
 	}
 	return -1;
@@ -85,7 +85,7 @@ static void pool_test_promises(struct kunit *test)
 			pool_add(pool, &t.folio[n]);
 		}
 		for (n = 0; n < row->owed; n++)
-			pool_owe(pool);
+			pool_owe(pool, 1);
 		missing = pool_reserve(pool, row->reserved);
 		answer = pool_test_promise(pool, row->verb, row->n);
 		consistent = pool_consistent(pool);

@@ -1,58 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Range maps: tables, the promise table among them, and corners that have a
- * story; the random operations are in region_random_kunit.c.
+ * Range maps: tables and corners that have a story; the random operations are in
+ * region_random_kunit.c.
  */
 #include "region_kunit.h"
-
-/* ---- the promise table ---- */
-
-enum region_map_kind { NONE, SHARED, PRIVATE };
-enum region_in_map { NO, YES };
-
-static const struct region_promise_row {
-	enum region_map_kind	map;
-	enum region_in_map	slot;
-	enum promise		promise;
-} region_promise_rows[] = {
-	{ NONE,		NO,	NO_PROMISE },
-	{ SHARED,	NO,	NO_PROMISE },
-	{ SHARED,	YES,	PROMISED },
-	{ PRIVATE,	NO,	PROMISED },
-	{ PRIVATE,	YES,	SPENT },
-};
-
-static void region_test_promises(struct kunit *test)
-{
-	const struct region_promise_row *row;
-	struct resv_key key = { .hindex = 7 };
-	struct region_spares spares;
-	size_t i;
-
-	region_spares_init(&spares);
-	for (i = 0; i < ARRAY_SIZE(region_promise_rows); i++) {
-		row = &region_promise_rows[i];
-		key.map = NULL;
-		if (row->map != NONE) {
-			key.map = resv_map_alloc(NULL, row->map == SHARED ?
-						       RESV_SHARED :
-						       RESV_PRIVATE);
-			KUNIT_ASSERT_NOT_NULL(test, key.map);
-		}
-		KUNIT_ASSERT_EQ(test, region_spares_fill(&spares, 1), 0);
-		if (row->slot == YES && row->map == SHARED)
-			KUNIT_EXPECT_EQ(test, region_add(key.map, 7, 8, NULL,
-							 &spares), 1);
-		if (row->slot == YES && row->map == PRIVATE)
-			KUNIT_EXPECT_TRUE(test, region_spend(key.map, 7,
-							     &spares));
-		KUNIT_EXPECT_EQ_MSG(test, resv_slot(&key), row->promise,
-				    "row %zu", i);
-		if (key.map)
-			resv_map_put(key.map);
-	}
-	region_spares_drop(&spares);
-}
 
 /* ---- ranges ---- */
 
@@ -174,7 +125,7 @@ static long region_row_run(struct region_test *t, const struct region_row *row)
 
 static void region_test_ranges(struct kunit *test)
 {
-	struct region_test *t = region_map_create(test, RESV_SHARED);
+	struct region_test *t = region_map_create(test);
 	const struct region_row *row;
 	char letter[2] = "";
 	size_t i;
@@ -201,35 +152,8 @@ static void region_test_ranges(struct kunit *test)
 		region_map_check(test, t);
 		region_spares_set(test, t, 0);
 		resv_map_put(t->map);
-		region_map_reset(test, t, RESV_SHARED);
+		region_map_reset(test, t);
 	}
-	region_map_destroy(test, t);
-}
-
-/* ---- the hoard ---- */
-
-/* Every second slot of a spent range comes back: each time a split. */
-static void region_test_hoard(struct kunit *test)
-{
-	struct region_test *t = region_map_create(test, RESV_PRIVATE);
-	long i;
-
-	for (i = 0; i < TEST_SLOTS; i++) {
-		region_spares_set(test, t, 1);
-		KUNIT_EXPECT_TRUE(test, region_spend(t->map, i, &t->spares));
-		t->slot[i] = TEST_UNTAGGED;
-		region_map_check(test, t);
-	}
-	KUNIT_EXPECT_EQ(test, t->map->hoard.n, TEST_SLOTS - 1);
-	for (i = 1; i < TEST_SLOTS; i += 2) {
-		KUNIT_EXPECT_TRUE(test, region_unspend(t->map, i, i + 1));
-		KUNIT_EXPECT_FALSE(test, region_unspend(t->map, i, i + 1));
-		KUNIT_EXPECT_FALSE(test, region_unspend(t->map, i - 1, i + 1));
-		t->slot[i] = TEST_ABSENT;
-		t->nodes--;
-		region_map_check(test, t);
-	}
-	KUNIT_EXPECT_EQ(test, t->map->hoard.n, 0);
 	region_map_destroy(test, t);
 }
 
@@ -237,7 +161,7 @@ static void region_test_hoard(struct kunit *test)
 
 static void region_test_references(struct kunit *test)
 {
-	struct region_test *t = region_map_create(test, RESV_SHARED);
+	struct region_test *t = region_map_create(test);
 	const char *slots = region_letters_known("ab") ? "#aa.ab.bbb" :
 						       "###.##.###";
 
@@ -247,12 +171,6 @@ static void region_test_references(struct kunit *test)
 	region_map_check(test, t);
 	/* Uncharges what is left; region_map_destroy() looks. */
 	region_map_destroy(test, t);
-
-	region_map_reset(test, t, RESV_PRIVATE);
-	if (region_letters_known("a"))
-		t->map->charged = region_tag('a');
-	hugetlb_cgroup_tag_get(t->map->charged);
-	region_map_destroy(test, t);
 }
 
 /* ---- as many regions as a file can have ---- */
@@ -260,7 +178,7 @@ static void region_test_references(struct kunit *test)
 static void region_test_many(struct kunit *test)
 {
 	long n = HUGEPAGE_TEST_OPS / 8 | 1, i, slot = 0;
-	struct resv_map *map = resv_map_alloc(NULL, RESV_SHARED);
+	struct resv_map *map = resv_map_alloc(NULL);
 	struct region_spares spares;
 	unsigned int nodes;
 
@@ -290,9 +208,9 @@ static void region_test_many(struct kunit *test)
 
 /* ---- no memory ---- */
 
-static int region_unlucky_shared(struct kunit *test)
+static int region_unlucky(struct kunit *test)
 {
-	struct resv_map *map = resv_map_alloc(NULL, RESV_SHARED);
+	struct resv_map *map = resv_map_alloc(NULL);
 	struct region_spares spares;
 	int err;
 
@@ -316,66 +234,23 @@ static int region_unlucky_shared(struct kunit *test)
 	return err;
 }
 
-static int region_unlucky_private(struct kunit *test)
+static void region_test_no_memory(struct kunit *test)
 {
-	struct resv_map *map = resv_map_alloc(NULL, RESV_PRIVATE);
-	struct region_spares spares;
-	int err = map ? 0 : -ENOMEM;
-	long i;
-
-	region_spares_init(&spares);
-	for (i = 0; i < 8 && !err; i++) {
-		err = region_spares_fill(&spares, 1);
-		if (!err)
-			KUNIT_EXPECT_TRUE(test, region_spend(map, i, &spares));
-	}
-	region_spares_drop(&spares);
-	if (!map)
-		return err;
-	/* Whatever was spent comes back without an allocation. */
-	KUNIT_EXPECT_EQ(test, region_count(map, 0, 8), err ? i - 1 : 8);
-	for (i = 1; i < 8; i += 2)
-		region_unspend(map, i, i + 1);
-	for (i = 0; i < 8; i += 2)
-		region_unspend(map, i, i + 1);
-	KUNIT_EXPECT_EQ(test, region_count(map, 0, 8), 0);
-	KUNIT_EXPECT_EQ(test, map->hoard.n, 0);
-	resv_map_put(map);
-	return err;
-}
-
-static void region_fail_each(struct kunit *test,
-			     int (*unlucky)(struct kunit *test),
-			     unsigned long allocations)
-{
-	unsigned long k;
+	unsigned long k, allocations = 1 + 3 + 3;
 	int err;
 
 	for (k = 1; k <= allocations + 1; k++) {
 		if (!HUGEPAGE_FAIL_ALLOC(k))
 			kunit_skip(test, "memory does not run out on demand");
-		err = unlucky(test);
+		err = region_unlucky(test);
 		KUNIT_EXPECT_EQ(test, err, k <= allocations ? -ENOMEM : 0);
 	}
 }
 
-static void region_test_no_memory_shared(struct kunit *test)
-{
-	region_fail_each(test, region_unlucky_shared, 1 + 3 + 3);
-}
-
-static void region_test_no_memory_private(struct kunit *test)
-{
-	region_fail_each(test, region_unlucky_private, 1 + 8);
-}
-
 static struct kunit_case region_test_cases[] = {
-	KUNIT_CASE(region_test_promises),
 	KUNIT_CASE(region_test_ranges),
-	KUNIT_CASE(region_test_hoard),
 	KUNIT_CASE(region_test_references),
-	KUNIT_CASE(region_test_no_memory_shared),
-	KUNIT_CASE(region_test_no_memory_private),
+	KUNIT_CASE(region_test_no_memory),
 	KUNIT_CASE_SLOW(region_test_many),
 	{}
 };

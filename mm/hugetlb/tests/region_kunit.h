@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * A range map and one byte per slot that says what should be in it, for
- * region_kunit.c and region_random_kunit.c.
+ * region_kunit.c and region_random_kunit.c; spent_kunit.c needs only the rest.
  *
  * Only tools/testing/hugepage has cgroups that count, and memory that runs out
  * when told to; in the kernel no region has a tag.
@@ -170,12 +170,7 @@ static inline void region_map_check(struct kunit *test, struct region_test *t)
 	long regions = region_map_read(test, t, seen);
 
 	KUNIT_EXPECT_STREQ(test, seen, t->slot);
-	KUNIT_EXPECT_EQ(test, regions + t->map->hoard.n + t->spares.n,
-			t->nodes);
-	if (t->map->kind == RESV_PRIVATE)
-		KUNIT_EXPECT_EQ(test, regions + t->map->hoard.n,
-				region_model_count(t->slot, 0, TEST_SLOTS,
-						   TEST_UNTAGGED));
+	KUNIT_EXPECT_EQ(test, regions + t->spares.n, t->nodes);
 	if (region_letters_known("ab")) {
 		region_map_check_tag(test, t, 'a');
 		region_map_check_tag(test, t, 'b');
@@ -193,17 +188,15 @@ static inline void region_spares_set(struct kunit *test, struct region_test *t,
 	t->nodes += n;
 }
 
-static inline void region_map_reset(struct kunit *test, struct region_test *t,
-				    enum resv_kind kind)
+static inline void region_map_reset(struct kunit *test, struct region_test *t)
 {
-	t->map = resv_map_alloc(NULL, kind);
+	t->map = resv_map_alloc(NULL);
 	KUNIT_ASSERT_NOT_NULL(test, t->map);
 	t->nodes = t->spares.n;
 	memset(t->slot, TEST_ABSENT, TEST_SLOTS);
 }
 
-static inline struct region_test *region_map_create(struct kunit *test,
-						    enum resv_kind kind)
+static inline struct region_test *region_map_create(struct kunit *test)
 {
 	struct region_test *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
 	u64 seed = get_random_u64();
@@ -212,7 +205,7 @@ static inline struct region_test *region_map_create(struct kunit *test,
 	kunit_info(test, "random seed %llu\n", (unsigned long long)seed);
 	prandom_seed_state(&t->rnd, seed);
 	region_spares_init(&t->spares);
-	region_map_reset(test, t, kind);
+	region_map_reset(test, t);
 	return t;
 }
 

@@ -129,15 +129,10 @@ static void region_step_ask(struct kunit *test, struct region_test *t,
 			to - from - region_model_count(t->slot, from, to,
 						       TEST_ABSENT));
 	KUNIT_EXPECT_EQ(test, region_present(t->map, t->base + from), present);
-	if (t->map->kind == RESV_SHARED)
-		KUNIT_EXPECT_EQ(test, resv_slot(&key),
-				present ? PROMISED : NO_PROMISE);
-	else
-		KUNIT_EXPECT_EQ(test, resv_slot(&key),
-				present ? SPENT : PROMISED);
+	KUNIT_EXPECT_EQ(test, resv_slot(&key), present ? PROMISED : NO_PROMISE);
 }
 
-static void region_step_shared(struct kunit *test, struct region_test *t)
+static void region_step(struct kunit *test, struct region_test *t)
 {
 	long from = region_random(t, TEST_SLOTS);
 	long to = from + region_random(t, 2 + region_random(t, TEST_SLOTS));
@@ -162,68 +157,22 @@ static void region_step_shared(struct kunit *test, struct region_test *t)
 	}
 }
 
-static void region_step_private(struct kunit *test, struct region_test *t)
-{
-	long from = region_random(t, TEST_SLOTS);
-	bool spent = t->slot[from] != TEST_ABSENT;
-	long to = from + region_random(t, TEST_SLOTS - from + 1);
-	long i;
-
-	switch (region_random(t, 3)) {
-	case 0:
-		region_spares_set(test, t, !spent + region_random(t, 2));
-		to = t->spares.n - !spent;
-		KUNIT_EXPECT_EQ(test, region_spend(t->map, t->base + from,
-						   &t->spares), !spent);
-		KUNIT_EXPECT_EQ(test, t->spares.n, to);
-		t->slot[from] = TEST_UNTAGGED;
-		break;
-	case 1:
-		to = max(to, from + 1);
-		for (i = from; i < to; i++)
-			spent &= t->slot[i] != TEST_ABSENT;
-		KUNIT_EXPECT_EQ(test, region_unspend(t->map, t->base + from,
-						     t->base + to), spent);
-		if (!spent)
-			break;
-		t->nodes -= to - from;
-		for (i = from; i < to; i++)
-			t->slot[i] = TEST_ABSENT;
-		break;
-	default:
-		region_step_ask(test, t, from, to);
-	}
-}
-
-static void region_map_play(struct kunit *test, enum resv_kind kind,
-			    void (*step)(struct kunit *test,
-					 struct region_test *t))
+static void region_test_random(struct kunit *test)
 {
 	static const long base[] = { 0, 1, 4711, LONG_MAX - TEST_SLOTS };
-	struct region_test *t = region_map_create(test, kind);
+	struct region_test *t = region_map_create(test);
 	unsigned long n;
 
 	t->base = base[region_random(t, ARRAY_SIZE(base))];
 	for (n = 0; n < HUGEPAGE_TEST_OPS; n++) {
-		step(test, t);
+		region_step(test, t);
 		region_map_check(test, t);
 	}
 	region_map_destroy(test, t);
 }
 
-static void region_test_random_shared(struct kunit *test)
-{
-	region_map_play(test, RESV_SHARED, region_step_shared);
-}
-
-static void region_test_random_private(struct kunit *test)
-{
-	region_map_play(test, RESV_PRIVATE, region_step_private);
-}
-
 static struct kunit_case region_random_cases[] = {
-	KUNIT_CASE_SLOW(region_test_random_shared),
-	KUNIT_CASE_SLOW(region_test_random_private),
+	KUNIT_CASE_SLOW(region_test_random),
 	{}
 };
 

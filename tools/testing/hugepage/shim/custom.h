@@ -78,6 +78,8 @@ void harness_free(const void *p, const char *file, int line);
 #define kmalloc(size, gfp)	harness_alloc((size), (gfp), __FILE__, __LINE__)
 #define kzalloc(size, gfp)	kmalloc((size), (gfp) | __GFP_ZERO)
 #define kfree(p)		harness_free((p), __FILE__, __LINE__)
+#define kvzalloc(size, gfp)	kzalloc(size, gfp)
+#define kvfree(p)		kfree(p)
 
 /* ---- locks: leaves, so never two at once ---- */
 
