@@ -405,6 +405,9 @@ g_end() {
 		check "empty-${h##*/}" 0 "$(cat "$h/nr_hugepages")"
 	done
 	check pools-at-end "" "$(pools_wrong)"
+	# It says which counters are negative once all CPUs have told theirs.
+	echo 1 >/proc/sys/vm/stat_refresh
+	check negative-counters "" "$(dmesg | grep -a 'vmstat_refresh: ')"
 	if [ -e /sys/kernel/debug/kmemleak ]; then
 		echo scan >/sys/kernel/debug/kmemleak; sleep 6
 		echo scan >/sys/kernel/debug/kmemleak
