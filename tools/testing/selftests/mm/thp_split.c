@@ -119,7 +119,7 @@ FIXTURE_TEARDOWN(split)
 	thp_restore_settings();
 }
 
-TEST_F(split, to_every_order)
+TEST_F_TIMEOUT(split, to_every_order, SLOW)
 {
 	long before = stat_of("split");
 
@@ -144,7 +144,7 @@ TEST_F(split, to_every_order)
 }
 
 /* A folio in pieces is split further, each of the pieces. */
-TEST_F(split, again)
+TEST_F_TIMEOUT(split, again, SLOW)
 {
 	khp_fill(self->p, pages(), SEED);
 	for (int order = khp_pmd_order() - 1; order != 1; order--) {
@@ -158,7 +158,7 @@ TEST_F(split, again)
 }
 
 /* Both processes have the pieces; a write of one is not seen by the other. */
-TEST_F(split, shared)
+TEST_F_TIMEOUT(split, shared, SLOW)
 {
 	int status, go[2];
 	pid_t child;
@@ -188,7 +188,7 @@ TEST_F(split, shared)
 }
 
 /* A reference of somebody else: nothing happens, and nothing is lost. */
-TEST_F(split, in_use)
+TEST_F_TIMEOUT(split, in_use, SLOW)
 {
 	struct iovec iov = { .iov_base = self->p, .iov_len = psize() };
 	int fd[2];
@@ -207,7 +207,7 @@ TEST_F(split, in_use)
 }
 
 /* Every other page is gone; reclaim splits, and the counters come back. */
-TEST_F(split, partly_mapped)
+TEST_F_TIMEOUT(split, partly_mapped, SLOW)
 {
 	long deferred = stat_of("split_deferred");
 	long partly = stat_of("nr_anon_partially_mapped");
@@ -230,7 +230,7 @@ TEST_F(split, partly_mapped)
 }
 
 /* Freed before reclaim comes: counted no more. */
-TEST_F(split, partly_mapped_then_freed)
+TEST_F_TIMEOUT(split, partly_mapped_then_freed, SLOW)
 {
 	long partly = stat_of("nr_anon_partially_mapped");
 	long anon = stat_of("nr_anon");
@@ -244,7 +244,7 @@ TEST_F(split, partly_mapped_then_freed)
 }
 
 /* Reclaim cannot split it now, but it does not forget it. */
-TEST_F(split, partly_mapped_in_use)
+TEST_F_TIMEOUT(split, partly_mapped_in_use, SLOW)
 {
 	struct iovec iov = { .iov_base = self->p + psize(), .iov_len = psize() };
 	long partly = stat_of("nr_anon_partially_mapped");
@@ -265,7 +265,7 @@ TEST_F(split, partly_mapped_in_use)
 }
 
 /* On request, zeroes need no memory any more; in locked memory they do. */
-TEST_F(split, zeroes)
+TEST_F_TIMEOUT(split, zeroes, SLOW)
 {
 	unsigned long rss;
 
@@ -281,7 +281,7 @@ TEST_F(split, zeroes)
 	EXPECT_TRUE(khp_holds(self->p, pages(), SEED));
 }
 
-TEST_F(split, zeroes_locked)
+TEST_F_TIMEOUT(split, zeroes_locked, SLOW)
 {
 	unsigned long rss;
 
@@ -293,7 +293,7 @@ TEST_F(split, zeroes_locked)
 	EXPECT_TRUE(khp_all_of_order(self->p, pages(), 0));
 }
 
-TEST_F(split, limit_values)
+TEST_F_TIMEOUT(split, limit_values, SLOW)
 {
 	if (!self->has_limit)
 		SKIP(return, "no such knob");
@@ -327,7 +327,7 @@ static bool split_with(struct __test_metadata *_metadata, long zeroes)
 }
 
 /* As it comes: four of five pages, whatever khugepaged may do. */
-TEST_F(split, underused)
+TEST_F_TIMEOUT(split, underused, SLOW)
 {
 	long events = vm_event("thp_underused_split_page");
 	long limit;
@@ -352,7 +352,7 @@ TEST_F(split, underused)
 }
 
 /* khugepaged does not make again what reclaim has split, until there is use. */
-TEST_F(split, underused_stays_split)
+TEST_F_TIMEOUT(split, underused_stays_split, SLOW)
 {
 	long limit, events = vm_event("thp_underused_split_page");
 	char *p;
@@ -400,7 +400,7 @@ static long page_tables(void)
  * No folio and no page table is left over.  A quarter of the rounds is split into
  * large pieces: if these lost a table each, there would be n / 4 more.
  */
-TEST_F_TIMEOUT(split, cycles, 120)
+TEST_F_TIMEOUT(split, cycles, SLOW)
 {
 	long partly = stat_of("nr_anon_partially_mapped");
 	long tables = page_tables(), anon = stat_of("nr_anon");
@@ -426,7 +426,7 @@ TEST_F_TIMEOUT(split, cycles, 120)
 }
 
 /* What cannot be a request is refused. */
-TEST_F(split, bad_requests)
+TEST_F_TIMEOUT(split, bad_requests, SLOW)
 {
 	static const char *const bad[] = {
 		"", "x", "2", "0", "/", "/tmp", "1,", "1,0x0", "1,0,0",
