@@ -261,8 +261,8 @@ g_thp() {
 	truncate -s 256M /tmp/stress
 	t transhuge-stress-file 200 mm/transhuge-stress -d 10 -f /tmp/stress 256
 	rm /tmp/stress
-	t ksm_functional_tests 200 mm/ksm_functional_tests
-	case $GUEST_ARCH in x86_64) t soft-dirty 200 mm/soft-dirty ;; esac
+	t ksm_functional_tests 400 mm/ksm_functional_tests
+	case $GUEST_ARCH in x86_64) t soft-dirty 400 mm/soft-dirty ;; esac
 	t thp_map 400 mm/thp_map
 	t thp_anon 200 mm/thp_anon
 	t thp_knobs 300 mm/thp_knobs
