@@ -257,7 +257,7 @@ g_thp() {
 	nr 0; calm
 	t split_huge_page_test 600 mm/split_huge_page_test-corrected /mnt/xfs
 	# A quarter more than there is: what is unmapped has to be split.
-	t transhuge-stress 200 mm/transhuge-stress -d 20 $(($(meminfo MemAvailable) / 820))
+	t transhuge-stress 400 mm/transhuge-stress -d 20 $(($(meminfo MemAvailable) / 820))
 	truncate -s 256M /tmp/stress
 	t transhuge-stress-file 200 mm/transhuge-stress -d 10 -f /tmp/stress 256
 	rm /tmp/stress
