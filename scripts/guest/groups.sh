@@ -269,12 +269,13 @@ g_collapse_long() {
 g_thp() {
 	nr 0; calm
 	t split_huge_page_test 600 mm/split_huge_page_test-corrected /mnt/xfs
-	t transhuge-stress 200 mm/transhuge-stress -d 20
+	# A quarter more than there is: what is unmapped has to be split.
+	t transhuge-stress 400 mm/transhuge-stress -d 20 $(($(meminfo MemAvailable) / 820))
 	truncate -s 256M /tmp/stress
 	t transhuge-stress-file 200 mm/transhuge-stress -d 10 -f /tmp/stress 256
 	rm /tmp/stress
-	t ksm_functional_tests 200 mm/ksm_functional_tests
-	case $GUEST_ARCH in x86_64) t soft-dirty 200 mm/soft-dirty ;; esac
+	t ksm_functional_tests 400 mm/ksm_functional_tests
+	case $GUEST_ARCH in x86_64) t soft-dirty 400 mm/soft-dirty ;; esac
 	t thp_map 400 mm/thp_map
 	t thp_anon 200 mm/thp_anon
 	t thp_knobs 300 mm/thp_knobs
@@ -419,6 +420,9 @@ g_end() {
 		check "empty-${h##*/}" 0 "$(cat "$h/nr_hugepages")"
 	done
 	check pools-at-end "" "$(pools_wrong)"
+	# It says which counters are negative once all CPUs have told theirs.
+	echo 1 >/proc/sys/vm/stat_refresh
+	check negative-counters "" "$(dmesg | grep -a 'vmstat_refresh: ')"
 	if [ -e /sys/kernel/debug/kmemleak ]; then
 		echo scan >/sys/kernel/debug/kmemleak; sleep 6
 		echo scan >/sys/kernel/debug/kmemleak

@@ -8,6 +8,7 @@
 #	done
 HP=/sys/kernel/mm/hugepages
 PMD=$HP/hugepages-2048kB
+THP=/sys/kernel/mm/transparent_hugepage
 VERDICT=/dev/hpage.verdict
 LOG=/dev/hpage.log
 
@@ -41,6 +42,12 @@ pools_wrong() {
 
 verdict() { echo "$*" >"$VERDICT"; }
 
+# Every knob of transparent huge pages, as the command that sets it again.
+thp_knobs() {
+	grep -H . $(find $THP -type f -perm -200) |
+		sed 's/:.*\[\(.*\)\].*/:\1/; s/\([^:]*\):\(.*\)/echo \2 >\1/'
+}
+
 # t NAME SECONDS COMMAND...: run one test, report its verdict.
 t() {
 	local name=$1 limit=$2 start rc took word detail wrong
@@ -48,6 +55,7 @@ t() {
 
 	case $GUEST_FLAVOUR in *debug*) limit=$((limit * 3)) ;; esac
 	verdict "begin $name"
+	thp_knobs >/tmp/knobs.before
 	echo "hpage: $name" >/dev/kmsg
 	echo "=== $name: $*" >"$LOG"
 	start=$(uptime_s)
@@ -72,6 +80,8 @@ t() {
 		wrong=$(pools_wrong)
 		[ -z "$wrong" ] || { word='not ok'; detail="counters: $(echo "$wrong" | tr '\n' ';')"; }
 	fi
+	# A test that was killed leaves knobs as it wanted them, to mislead the next.
+	[ "$word" = ok ] || . /tmp/knobs.before
 	verdict "$word $took $name # $detail"
 }
 

@@ -18,9 +18,6 @@
 #define KPF_ZERO_PAGE	24
 #define LIMIT_ALL	511
 
-/* Seconds for a test, on a kernel with every check on and a machine in use. */
-#define SLOW		300
-
 /* What is mapped at each page of the two windows. */
 struct layout {
 	signed char	order[ALL];	/* of its folio; -1: nothing */

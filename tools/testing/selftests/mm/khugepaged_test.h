@@ -28,6 +28,10 @@
 
 #define KHP_ROOT	"/sys/kernel/mm/transparent_hugepage/"
 #define KHP_MAX_ORDER	12
+#define KHP_MOST_ORDER	20	/* of any folio, gigantic pages too */
+
+/* Seconds for a test, on a debug kernel in a machine with more to do */
+#define SLOW		300
 
 #define KPF_COMPOUND_HEAD	15
 #define KPF_COMPOUND_TAIL	16
@@ -119,17 +123,33 @@ static inline long khp_meminfo(const char *field)
 	return v;
 }
 
-static inline uint64_t khp_kpageflags(uint64_t pfn)
+/* Flags of pages next to each other; how many of them there are. */
+static inline long khp_kpageflags_of(uint64_t pfn, uint64_t *flags, long n)
 {
 	static int fd = -1;
-	uint64_t flags = 0;
+	ssize_t got;
 
 	if (fd < 0)
 		fd = open("/proc/kpageflags", O_RDONLY);
-	if (pread(fd, &flags, sizeof(flags), pfn * sizeof(flags)) !=
-	    sizeof(flags))
-		return 0;
-	return flags;
+	got = pread(fd, flags, n * sizeof(*flags), pfn * sizeof(*flags));
+	return got < 0 ? 0 : got / (ssize_t)sizeof(*flags);
+}
+
+static inline uint64_t khp_kpageflags(uint64_t pfn)
+{
+	uint64_t flags;
+
+	return khp_kpageflags_of(pfn, &flags, 1) == 1 ? flags : 0;
+}
+
+static inline bool khp_is_head(uint64_t pfn)
+{
+	return khp_kpageflags(pfn) & BIT_ULL(KPF_COMPOUND_HEAD);
+}
+
+static inline bool khp_is_tail(uint64_t pfn)
+{
+	return khp_kpageflags(pfn) & BIT_ULL(KPF_COMPOUND_TAIL);
 }
 
 static inline uint64_t khp_pagemap(const char *p)
@@ -156,11 +176,15 @@ static inline long khp_count_mapped(const char *p, long n)
 	return mapped;
 }
 
-/* Order of the folio that is mapped at p; -1: none is.  Maps nothing. */
+/*
+ * Order of the folio that is mapped at p; -1: none is.  Maps nothing.  A folio
+ * starts at a multiple of its size, which saves a look at each of its pages.
+ */
 static inline int khp_order_at(const char *p)
 {
 	uint64_t entry = khp_pagemap(p);
-	uint64_t pfn, nr;
+	int order = 0;
+	uint64_t pfn;
 
 	if (!(entry & PM_PRESENT))
 		return -1;
@@ -168,11 +192,15 @@ static inline int khp_order_at(const char *p)
 	if (!(khp_kpageflags(pfn) & (BIT_ULL(KPF_COMPOUND_HEAD) |
 				     BIT_ULL(KPF_COMPOUND_TAIL))))
 		return 0;
-	while (!(khp_kpageflags(pfn) & BIT_ULL(KPF_COMPOUND_HEAD)))
-		pfn--;
-	for (nr = 1; khp_kpageflags(pfn + nr) & BIT_ULL(KPF_COMPOUND_TAIL);)
-		nr++;
-	return __builtin_ctzl(nr);
+	while (!khp_is_head(pfn >> order << order)) {
+		/* Taken apart while we look. */
+		if (++order > KHP_MOST_ORDER)
+			return 0;
+	}
+	pfn = pfn >> order << order;
+	for (order = 1; khp_is_tail(pfn + (1UL << order));)
+		order++;
+	return order;
 }
 
 static inline void khp_touch(const char *p, long n)
@@ -181,20 +209,44 @@ static inline void khp_touch(const char *p, long n)
 		(void)*(volatile const char *)(p + i * psize());
 }
 
+/* Is this the first page of a folio, and the folio of this order? */
+static inline bool khp_is_folio(uint64_t pfn, int order)
+{
+	static uint64_t flags[(1 << KHP_MAX_ORDER) + 1];
+	const uint64_t head = BIT_ULL(KPF_COMPOUND_HEAD);
+	const uint64_t tail = BIT_ULL(KPF_COMPOUND_TAIL);
+	long nr = 1L << order;
+
+	/* No page behind it: what was there before is no answer. */
+	flags[nr] = 0;
+	if (khp_kpageflags_of(pfn, flags, nr + 1) < nr)
+		return false;
+	if ((flags[0] & (head | tail)) != (order ? head : 0))
+		return false;
+	for (long i = 1; i < nr; i++) {
+		if (!(flags[i] & tail))
+			return false;
+	}
+	return !(flags[nr] & tail);
+}
+
 /*
  * Are n base pages one folio of this order after the other, mapped in place?
  * The first of each starts at a multiple of its size.
  */
 static inline bool khp_all_of_order(const char *p, long n, int order)
 {
-	for (long i = 0; i < n; i++) {
-		uint64_t first = PAGEMAP_PFN(khp_pagemap(p + (i >> order << order) *
-							 psize()));
+	long nr = 1L << order;
+	uint64_t entry, first = 0;
 
-		if (khp_order_at(p + i * psize()) != order)
+	for (long i = 0; i < n; i++) {
+		entry = khp_pagemap(p + i * psize());
+		if (!(entry & PM_PRESENT))
 			return false;
-		if (PAGEMAP_PFN(khp_pagemap(p + i * psize())) !=
-		    first + (i & ((1L << order) - 1)))
+		if (!(i % nr))
+			first = PAGEMAP_PFN(entry);
+		if (PAGEMAP_PFN(entry) != first + i % nr ||
+		    (!(i % nr) && !khp_is_folio(first, order)))
 			return false;
 	}
 	return true;

@@ -110,7 +110,7 @@ static long own_kb(const char *field)
 	_status;							\
 })
 
-TEST_F(anon, zero_write_is_huge)
+TEST_F_TIMEOUT(anon, zero_write_is_huge, SLOW)
 {
 	char *p = self->p;
 	long before;
@@ -133,7 +133,7 @@ TEST_F(anon, zero_write_is_huge)
 }
 
 /* Enabled no longer: the page written to, and zeroes everywhere else. */
-TEST_F(anon, zero_write_is_small)
+TEST_F_TIMEOUT(anon, zero_write_is_small, SLOW)
 {
 	char *p = self->p;
 
@@ -158,7 +158,7 @@ static int zero_child(char *p, size_t size)
 	return check_huge_anon(p, 1, size) ? 0 : 2;
 }
 
-TEST_F(anon, zero_write_after_fork)
+TEST_F_TIMEOUT(anon, zero_write_after_fork, SLOW)
 {
 	char *p = self->p, c = 0;
 	int go[2], status;
@@ -183,7 +183,7 @@ TEST_F(anon, zero_write_after_fork)
 }
 
 /* The child is gone: whoever stays has the page for himself. */
-TEST_F(anon, fork_then_reuse)
+TEST_F_TIMEOUT(anon, fork_then_reuse, SLOW)
 {
 	char *p = self->p;
 	uint64_t pfn;
@@ -200,7 +200,7 @@ TEST_F(anon, fork_then_reuse)
 }
 
 /* The child is there: each has its own, and neither sees the other's. */
-TEST_F(anon, fork_then_write)
+TEST_F_TIMEOUT(anon, fork_then_write, SLOW)
 {
 	long rss = own_kb("RssAnon");
 	char *p = self->p;
@@ -222,7 +222,7 @@ TEST_F(anon, fork_then_write)
 	EXPECT_TRUE(check_huge_anon(p, 1, self->size));
 }
 
-TEST_F(anon, mremap_stays_huge)
+TEST_F_TIMEOUT(anon, mremap_stays_huge, SLOW)
 {
 	char *from = self->p, *to = self->p - self->size;
 	long before, tables;
@@ -244,7 +244,7 @@ TEST_F(anon, mremap_stays_huge)
 }
 
 /* Reclaim takes what was given away and not written to since. */
-TEST_F(anon, lazyfree)
+TEST_F_TIMEOUT(anon, lazyfree, SLOW)
 {
 	char *p = self->p, *q = self->p - self->size;
 
@@ -263,7 +263,7 @@ TEST_F(anon, lazyfree)
 }
 
 /* Half of a huge page: the other half has to be kept. */
-TEST_F(anon, lazyfree_part)
+TEST_F_TIMEOUT(anon, lazyfree_part, SLOW)
 {
 	size_t half = self->size / 2;
 	char *p = self->p;

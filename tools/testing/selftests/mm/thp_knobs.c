@@ -113,7 +113,7 @@ static void check_words(struct __test_metadata *_metadata, const char *path,
 	}
 }
 
-TEST_F(knobs, words)
+TEST_F_TIMEOUT(knobs, words, SLOW)
 {
 	check_words(_metadata, KHP_ROOT "enabled", enabled_words,
 		    ARRAY_SIZE(enabled_words));
@@ -153,7 +153,7 @@ static void check_number(struct __test_metadata *_metadata, const char *file,
 	EXPECT_STREQ(before, after);
 }
 
-TEST_F(knobs, numbers)
+TEST_F_TIMEOUT(knobs, numbers, SLOW)
 {
 	static const char * const bad[] = {
 		"2", "-1", "x", "1x", "1 0", " 1", "99999999999999999999",
@@ -255,7 +255,7 @@ static bool rule_allows(const struct rule *r)
 	return !strcmp(word, "always") || (!strcmp(word, "madvise") && advised);
 }
 
-TEST_F(knobs, each_size)
+TEST_F_TIMEOUT(knobs, each_size, SLOW)
 {
 	static const int advice[] = { 0, MADV_HUGEPAGE, MADV_NOHUGEPAGE };
 
@@ -283,7 +283,7 @@ TEST_F(knobs, each_size)
 }
 
 /* The largest enabled order that fits, and the next one where it does not. */
-TEST_F(knobs, largest_that_fits)
+TEST_F_TIMEOUT(knobs, largest_that_fits, SLOW)
 {
 	char *area, *p;
 	int order;
@@ -326,7 +326,7 @@ TEST_F(knobs, largest_that_fits)
 	munmap(p, self->size);
 }
 
-TEST_F(knobs, addresses_are_aligned)
+TEST_F_TIMEOUT(knobs, addresses_are_aligned, SLOW)
 {
 	for (int n = 1; n <= 4; n++) {
 		void *p = mmap(NULL, n * self->size, PROT_NONE,
@@ -364,7 +364,7 @@ static int get_disable(void)
 	return prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0);
 }
 
-TEST_F(knobs, prctl_arguments)
+TEST_F_TIMEOUT(knobs, prctl_arguments, SLOW)
 {
 	const unsigned long except = PR_THP_DISABLE_EXCEPT_ADVISED;
 
@@ -420,7 +420,7 @@ static const char *collapse(size_t size, int advice)
 	return what;
 }
 
-TEST_F(knobs, prctl_is_obeyed)
+TEST_F_TIMEOUT(knobs, prctl_is_obeyed, SLOW)
 {
 	static const struct {
 		unsigned long disable, flags;
@@ -462,7 +462,7 @@ TEST_F(knobs, prctl_is_obeyed)
 }
 
 /* Memory of a child is as restricted as that of its parent. */
-TEST_F(knobs, prctl_is_inherited)
+TEST_F_TIMEOUT(knobs, prctl_is_inherited, SLOW)
 {
 	static const unsigned long flags[] = { 0, PR_THP_DISABLE_EXCEPT_ADVISED };
 

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include <linux/userfaultfd.h>
 #include <sys/ioctl.h>
@@ -21,6 +22,7 @@
 #include "vm_util.h"
 
 #define THP	"/sys/kernel/mm/transparent_hugepage/"
+#define SLOW	300		/* seconds for a test, on a debug kernel */
 #define PART	5		/* the page that is treated otherwise */
 
 /* The first bytes of a page: never those of another one, nor zeroes. */
@@ -128,7 +130,7 @@ static bool make_huge(char *p)
 
 #define NO_HUGE	"no huge page to be had"
 
-TEST_F(map, munmap_part)
+TEST_F_TIMEOUT(map, munmap_part, SLOW)
 {
 	if (!make_huge(huge))
 		SKIP(return, NO_HUGE);
@@ -137,7 +139,7 @@ TEST_F(map, munmap_part)
 	EXPECT_EQ(nr - PART, pages_with(huge, PM_PRESENT));
 }
 
-TEST_F(map, mprotect_part)
+TEST_F_TIMEOUT(map, mprotect_part, SLOW)
 {
 	if (!make_huge(huge))
 		SKIP(return, NO_HUGE);
@@ -147,7 +149,7 @@ TEST_F(map, mprotect_part)
 	EXPECT_EQ(nr, pages_with(huge, PM_PRESENT | PM_MMAP_EXCLUSIVE));
 }
 
-TEST_F(map, dontneed_part)
+TEST_F_TIMEOUT(map, dontneed_part, SLOW)
 {
 	char *part = huge + PART * psize();
 
@@ -159,7 +161,7 @@ TEST_F(map, dontneed_part)
 	EXPECT_EQ(0, *(unsigned long *)part);
 }
 
-TEST_F(map, mremap_part)
+TEST_F_TIMEOUT(map, mremap_part, SLOW)
 {
 	char *to = huge + 2 * size;
 
@@ -173,7 +175,7 @@ TEST_F(map, mremap_part)
 }
 
 /* What a child does to its entry is nothing to its parent's. */
-TEST_F(map, split_in_child)
+TEST_F_TIMEOUT(map, split_in_child, SLOW)
 {
 	int status;
 	pid_t pid;
@@ -196,7 +198,7 @@ TEST_F(map, split_in_child)
 }
 
 /* Whole, to read-only and back: the entry stays, and no write faults. */
-TEST_F(map, mprotect_whole)
+TEST_F_TIMEOUT(map, mprotect_whole, SLOW)
 {
 	struct rusage before, after;
 
@@ -212,7 +214,7 @@ TEST_F(map, mprotect_whole)
 	EXPECT_EQ(nr, pages_kept(huge, 0));
 }
 
-TEST_F(map, split_keeps_clean)
+TEST_F_TIMEOUT(map, split_keeps_clean, SLOW)
 {
 	if (!softdirty_supported())
 		SKIP(return, "no soft-dirty");
@@ -226,7 +228,7 @@ TEST_F(map, split_keeps_clean)
 	EXPECT_EQ(1, pages_with(huge, PM_SOFT_DIRTY));
 }
 
-TEST_F(map, split_keeps_soft_dirty)
+TEST_F_TIMEOUT(map, split_keeps_soft_dirty, SLOW)
 {
 	if (!softdirty_supported())
 		SKIP(return, "no soft-dirty");
@@ -244,7 +246,7 @@ static void read_all(char *p)
 		*(volatile char *)(p + i * psize());
 }
 
-TEST_F(map, split_zero)
+TEST_F_TIMEOUT(map, split_zero, SLOW)
 {
 	read_all(huge);
 	ASSERT_EQ(0, mprotect(huge + PART * psize(), psize(), PROT_READ));
@@ -279,7 +281,7 @@ static int uffd_protect(int fd, char *p, size_t len, __u64 mode)
 	return ioctl(fd, UFFDIO_WRITEPROTECT, &wp);
 }
 
-TEST_F(map, split_keeps_uffd_wp)
+TEST_F_TIMEOUT(map, split_keeps_uffd_wp, SLOW)
 {
 	int fd = uffd_open(UFFD_FEATURE_PAGEFAULT_FLAG_WP);
 
@@ -334,7 +336,7 @@ static int uffd_for_move(void)
 
 #define NO_MOVE	"no UFFDIO_MOVE"
 
-TEST_F(map, move_huge)
+TEST_F_TIMEOUT(map, move_huge, SLOW)
 {
 	char *to = huge + 2 * size;
 	int fd = uffd_for_move();
@@ -354,7 +356,7 @@ TEST_F(map, move_huge)
 	close(fd);
 }
 
-TEST_F(map, move_zero)
+TEST_F_TIMEOUT(map, move_zero, SLOW)
 {
 	char *to = huge + 2 * size;
 	int fd = uffd_for_move();
@@ -370,7 +372,7 @@ TEST_F(map, move_zero)
 	close(fd);
 }
 
-TEST_F(map, move_shared)
+TEST_F_TIMEOUT(map, move_shared, SLOW)
 {
 	char *to = huge + 2 * size;
 	int fd = uffd_for_move();
@@ -415,7 +417,7 @@ static int node_move(void *p, int node)
 	return status;
 }
 
-TEST_F(map, migrate)
+TEST_F_TIMEOUT(map, migrate, SLOW)
 {
 	int other;
 
@@ -430,7 +432,7 @@ TEST_F(map, migrate)
 	EXPECT_EQ(nr, pages_with(huge, PM_MMAP_EXCLUSIVE));
 }
 
-TEST_F(map, migrate_clean)
+TEST_F_TIMEOUT(map, migrate_clean, SLOW)
 {
 	if (!softdirty_supported())
 		SKIP(return, "no soft-dirty");
@@ -476,11 +478,12 @@ static void cycle(bool write)
 	madvise(huge, size, MADV_HUGEPAGE);
 }
 
-TEST_F_TIMEOUT(map, cycles, 300)
+TEST_F_TIMEOUT(map, cycles, SLOW)
 {
 	const char *text = getenv("THP_MAP_CYCLES");
 	long cycles = text ? atol(text) : 100000;
-	long tables, anon;
+	time_t end = time(NULL) + 60;
+	long tables, anon, i;
 
 	cycle(true);
 	cycle(false);
@@ -488,8 +491,9 @@ TEST_F_TIMEOUT(map, cycles, 300)
 	anon = status_kb("RssAnon:");
 	ASSERT_LT(0, tables);
 
-	for (long i = 0; i < cycles; i++)
+	for (i = 0; i < cycles && (text || i < 1000 || time(NULL) < end); i++)
 		cycle(i % 100 == 0);
+	TH_LOG("%ld rounds", i);
 	EXPECT_EQ(tables, status_kb("VmPTE:"));
 	/* Counters of a process are exact to a batch per CPU. */
 	EXPECT_GE(anon + 4096, status_kb("RssAnon:"));
