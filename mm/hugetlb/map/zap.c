@@ -18,7 +18,7 @@
 #define HUGETLB_ZAP_UNLOCKED	((__force zap_flags_t)BIT(31))
 
 /* Pages that are unmapped with one hold of a page-table lock. */
-#define ZAP_BATCH	16
+#define ZAP_BATCH	32
 
 /**
  * struct hugetlb_zap - pages on their way out of a mapping
