@@ -10,7 +10,7 @@
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include "../kselftest_harness.h"
-#include "khugepaged_test.h"
+#include "thp_guard.h"
 
 #define SEED		5
 #define SPLIT_FILE	"/sys/kernel/debug/split_huge_pages"
@@ -429,4 +429,8 @@ TEST_F(split, bad_requests)
 	EXPECT_EQ(khp_pmd_order(), khp_order_at(self->p));
 }
 
-TEST_HARNESS_MAIN
+int main(int argc, char **argv)
+{
+	thp_guard_begin();
+	return test_harness_run(argc, argv);
+}
