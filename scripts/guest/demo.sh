@@ -31,6 +31,16 @@ due() {
 	fi
 }
 
+# faults MB KB: did the last program take one page fault for each folio of this
+# size, or a few more for itself?
+faults() {
+	local want=$(($1 * 1024 / $2)) n
+
+	n=$(sed -n 's/.*written: \([0-9]*\) page faults.*/\1/p' /tmp/out)
+	if [ "${n:-0}" -ge $want ] && [ "$n" -le $((want + 40)) ]; then n="$want or a few more"; fi
+	due "page faults" "$want or a few more" "$n"
+}
+
 # show FIELD...: lines of /proc/meminfo
 counters='grep -E "HugePages_(Total|Free|Rsvd|Surp)" /proc/meminfo'
 
@@ -96,6 +106,44 @@ run 'echo 0 > /proc/sys/vm/nr_overcommit_hugepages'
 step "1G pages"
 run 'mm/hugetlb_show map1g 1'
 due "one page of 1G" 0 $?
+
+THP=/sys/kernel/mm/transparent_hugepage
+# A gigabyte, or less in a small guest.
+mb=1024
+while [ $((mb * 2048)) -gt "$(meminfo MemAvailable)" ]; do mb=$((mb / 2)); done
+
+step "THP: anonymous memory in pages of 4K, then in folios of 64K"
+run "mm/thp_show anon $((mb / 4))"
+faults $((mb / 4)) 4
+run "echo always > $THP/hugepages-64kB/enabled; mm/thp_show anon $mb"
+faults $mb 64
+run "cat $THP/hugepages-64kB/enabled; echo never > $THP/hugepages-64kB/enabled"
+
+step "shared memory of a memfd in folios of 64K"
+run "mm/thp_show memfd $((mb / 4))"
+faults $((mb / 4)) 4
+run "echo always > $THP/hugepages-64kB/shmem_enabled; mm/thp_show memfd $mb"
+faults $mb 64
+run "echo never > $THP/hugepages-64kB/shmem_enabled"
+
+step "POSIX shared memory: the tmpfs it lives in is told to use 2M"
+run "mm/thp_show /shared $((mb / 4))"
+faults $((mb / 4)) 4
+run "echo 1 > /proc/sys/vm/compact_memory; mount -o remount,huge=always /dev/shm; mm/thp_show /shared $mb"
+faults $mb 2048
+run "mount -o remount,huge=never /dev/shm; grep /dev/shm /proc/mounts"
+
+step "prctl(PR_THP_DISABLE_EXCEPT_ADVISED): only memory that asks for it"
+run "echo always > $THP/hugepages-2048kB/enabled; mm/thp_show anon 64"
+faults 64 2048
+run "mm/thp_show -d anon 64"
+faults 64 4
+run "mm/thp_show -d -a anon 64"
+faults 64 2048
+run "echo sometimes > $THP/hugepages-2048kB/enabled"
+due "a word that is none is refused, status" 1 $?
+run "echo inherit > $THP/hugepages-2048kB/enabled; cat $THP/hugepages-2048kB/stats/{anon_fault_alloc,nr_anon}"
+due "folios of 2M left" 0 "$(cat $THP/hugepages-2048kB/stats/nr_anon)"
 
 step "khugepaged: small pages become folios of 64K, then of 2M"
 run 'mm/khugepaged_show 8 64 2048'

@@ -279,7 +279,22 @@ g_thp() {
 	t thp_map 400 mm/thp_map
 	t thp_anon 200 mm/thp_anon
 	t thp_knobs 300 mm/thp_knobs
+	t thp_stress-short 300 env THP_STRESS_SECONDS=5 mm/thp_stress
 	nr 0
+}
+
+# Splits against all that happens to the same memory; about five minutes.
+g_thp_stress() {
+	nr 0; calm
+	t thp_stress 900 mm/thp_stress
+	calm
+}
+
+# The same for more than ten minutes, and then as many cycles as there are.
+g_thp_long() {
+	nr 0; calm
+	t thp_stress-long 2400 env THP_STRESS_SECONDS=67 mm/thp_stress
+	calm
 }
 
 # tmpfs and shared memory, by tools/testing/selftests/mm/thp_*.c of this repository.
@@ -428,7 +443,7 @@ g_end() {
 		echo scan >/sys/kernel/debug/kmemleak
 		cat /sys/kernel/debug/kmemleak >/tmp/leaks
 		cat /tmp/leaks >"$LOG"
-		check kmemleak 0 "$(grep -cE 'hugetlb|resv_map|region' /tmp/leaks)"
+		check kmemleak 0 "$(grep -cE 'hugetlb|resv_map|region|thp_|khugepaged|deferred_split|split_huge' /tmp/leaks)"
 	fi
 	# Bit 18 says that KUnit ran.
 	check taint 0 "$(($(cat /proc/sys/kernel/tainted) & ~262144))"

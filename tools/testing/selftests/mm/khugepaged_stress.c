@@ -19,156 +19,9 @@
 #include <sys/wait.h>
 #include <time.h>
 #include "../kselftest.h"
-#include "khugepaged_arena.h"
+#include "khugepaged_verbs.h"
 
-#define WINDOWS		3
-
-static time_t deadline;
 static long seconds = 30;
-static unsigned int seed;
-static int nodes;
-
-static bool running(void)
-{
-	return time(NULL) < deadline;
-}
-
-/* ---- verbs that change contents ---- */
-
-static void do_write(struct arena *a)
-{
-	long n, first = any_range(a, &n);
-
-	write_range(a, first, n);
-}
-
-static void do_check(struct arena *a)
-{
-	long n, first = any_range(a, &n);
-
-	check_range(a, first, n);
-}
-
-static void do_drop(struct arena *a)
-{
-	long n, first = any_range(a, &n);
-
-	if (madvise(a->base + first * psize(), n * psize(), a->fd < 0 ?
-		    MADV_DONTNEED : MADV_REMOVE))
-		fail(a, "cannot drop", first);
-	forget_range(a, first, n);
-}
-
-static void do_truncate(struct arena *a)
-{
-	long first = any(a, a->pages);
-
-	if (a->fd < 0)
-		return do_drop(a);
-	if (ftruncate(a->fd, first * psize()) || ftruncate(a->fd, a->len))
-		fail(a, "cannot truncate", first);
-	forget_range(a, first, a->pages - first);
-}
-
-/* Out of the middle, and back: three VMAs become one again, or not. */
-static void do_unmap(struct arena *a)
-{
-	long n, first = any_range(a, &n);
-	int flags = a->fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED;
-	char *at = a->base + first * psize();
-
-	/* What is beside must survive the split of the VMA. */
-	if (mmap(at, n * psize(), PROT_READ | PROT_WRITE, flags | MAP_FIXED,
-		 a->fd, first * psize()) != at)
-		fail(a, "cannot map", first);
-	if (a->fd < 0)
-		forget_range(a, first, n);
-	madvise(a->base, a->len, MADV_HUGEPAGE);
-}
-
-/* One VMA at a time: halves, until that works. */
-static bool move(char *from, char *to, size_t n)
-{
-	if (mremap(from, n * psize(), n * psize(),
-		   MREMAP_MAYMOVE | MREMAP_FIXED, to) == to)
-		return true;
-	return n > 1 && move(from, to, n / 2) &&
-	       move(from + n / 2 * psize(), to + n / 2 * psize(), n - n / 2);
-}
-
-/* Whole, or in two parts that are not VMAs of their own before. */
-static void do_move(struct arena *a)
-{
-	long cut = any(a, 2) ? 0 : any(a, a->pages);
-	char *from = a->base, *to = a->spare;
-
-	if ((cut && !move(from, to, cut)) ||
-	    !move(from + cut * psize(), to + cut * psize(), a->pages - cut))
-		fail(a, "cannot move", cut);
-	a->base = to;
-	a->spare = from;
-	/* or malloc() finds it */
-	mmap(from, a->len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS |
-	     MAP_NORESERVE | MAP_FIXED, -1, 0);
-}
-
-static void do_protect(struct arena *a)
-{
-	long n, first = any_range(a, &n);
-	char *at = a->base + first * psize();
-
-	mprotect(at, n * psize(), PROT_READ);
-	check_range(a, first, n < 16 ? n : 16);
-	if (mprotect(at, n * psize(), PROT_READ | PROT_WRITE))
-		fail(a, "cannot unprotect", first);
-}
-
-/* ---- children ---- */
-
-static void child(struct arena *a)
-{
-	a->rand += getpid();
-	for (int i = 0; i < 4; i++) {
-		check_range(a, 0, a->pages);
-		if (a->fd < 0)
-			do_write(a);
-		madvise(a->base, a->len, MADV_COLLAPSE);
-	}
-	check_range(a, 0, a->pages);
-	_exit(0);
-}
-
-static void reap(struct arena *a, int slot)
-{
-	int status;
-
-	if (!a->child[slot])
-		return;
-	if (!any(a, 3))
-		kill(a->child[slot], SIGKILL);
-	waitpid(a->child[slot], &status, 0);
-	a->child[slot] = 0;
-	if (WIFEXITED(status) ? WEXITSTATUS(status) :
-				WTERMSIG(status) != SIGKILL)
-		fail(a, "child failed", 0);
-}
-
-/* Private memory is the child's own; shared memory must not change meanwhile. */
-static void do_fork(struct arena *a)
-{
-	int slot = any(a, CHILDREN);
-	pid_t pid;
-
-	reap(a, slot);
-	pid = fork();
-	if (!pid)
-		child(a);
-	if (pid < 0)
-		return;
-	a->child[slot] = pid;
-	if (a->fd >= 0)
-		reap(a, slot);
-}
 
 /* ---- userfaultfd ---- */
 
@@ -224,31 +77,6 @@ static void do_watch_writes(struct arena *a)
 
 /* ---- threads that only change where pages are ---- */
 
-static void move_some(struct arena *a, char *at, long n, unsigned int *r)
-{
-	void *page[64];
-	int node[64], status[64];
-	int to = rand_r(r) % (nodes ?: 1);
-
-	if (n > 64)
-		n = 64;
-	for (long i = 0; i < n; i++) {
-		page[i] = at + i * psize();
-		node[i] = to;
-	}
-	syscall(__NR_move_pages, 0, n, page, node, status, 2 /* MPOL_MF_MOVE */);
-}
-
-static void split_some(char *at, long n, unsigned int *r)
-{
-	char text[128];
-
-	snprintf(text, sizeof(text), "%d,0x%lx,0x%lx,%d", getpid(),
-		 (unsigned long)at, (unsigned long)at + n * psize(),
-		 rand_r(r) % 2 ? 0 : rand_r(r) % 5);
-	file_write("/sys/kernel/debug/split_huge_pages", text);
-}
-
 /* Addresses may be out of date: nothing here does harm to other memory. */
 static void *mover(void *arg)
 {
@@ -277,25 +105,6 @@ static void *mover(void *arg)
 	return NULL;
 }
 
-static void *collapser(void *arg)
-{
-	struct arena *a = arg;
-	unsigned int r = a->rand + 2;
-
-	while (!a->stop) {
-		long first = rand_r(&r) % a->pages;
-		long n = 1L << (2 + rand_r(&r) % 9);
-
-		first &= ~(n - 1);
-		if (rand_r(&r) % 4 == 0 || first + n > a->pages) {
-			first = 0;
-			n = a->pages;
-		}
-		madvise(a->base + first * psize(), n * psize(), MADV_COLLAPSE);
-	}
-	return NULL;
-}
-
 /* ---- workers ---- */
 
 static void (*const verbs[])(struct arena *) = {
@@ -303,34 +112,6 @@ static void (*const verbs[])(struct arena *) = {
 	do_truncate, do_unmap, do_move, do_protect, do_fork, do_watch_missing,
 	do_watch_writes,
 };
-
-static void arena_map(struct arena *a)
-{
-	size_t half = read_pmd_pagesize() / 2;
-	int flags = a->fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED;
-	char *at = khp_reserve(a->len + 2 * half) + half;
-
-	a->spare = khp_reserve(a->len + 2 * half) + half;
-	a->base = mmap(at, a->len, PROT_READ | PROT_WRITE, flags | MAP_FIXED,
-		       a->fd, 0);
-	if (a->base != at)
-		fail(a, "cannot map", 0);
-	madvise(a->base, a->len, MADV_HUGEPAGE);
-}
-
-static void arena_init(struct arena *a, const char *name, int fd)
-{
-	memset(a, 0, sizeof(*a));
-	a->name = name;
-	a->fd = fd;
-	a->uffd = -1;
-	a->len = WINDOWS * read_pmd_pagesize();
-	a->pages = a->len / psize();
-	a->rand = seed ^ getpid() * 7919;
-	a->seeds = calloc(a->pages, sizeof(*a->seeds));
-	/* never the same contents in two workers */
-	a->next_seed = (uint32_t)getpid() << 20;
-}
 
 static void worker(const char *name, int fd)
 {
@@ -435,18 +216,6 @@ static void enable_all(void)
 	khp_set("max_ptes_none", 1 << (khp_pmd_order() - 1));
 	khp_set("max_ptes_swap", 1 << (khp_pmd_order() - 1));
 	khp_set("max_ptes_shared", 1 << (khp_pmd_order() - 1));
-}
-
-static int count_nodes(void)
-{
-	char path[64];
-	int n = 0;
-
-	do {
-		snprintf(path, sizeof(path), "/sys/devices/system/node/node%d",
-			 n);
-	} while (!access(path, F_OK) && ++n);
-	return n;
 }
 
 static long collapsed(void)

@@ -8,7 +8,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include "../kselftest_harness.h"
-#include "khugepaged_test.h"
+#include "thp_guard.h"
 
 #define KPF_ZERO_PAGE	24
 #define PATTERN		0x5a
@@ -284,4 +284,8 @@ TEST_F_TIMEOUT(anon, lazyfree_part, SLOW)
 	EXPECT_EQ(0, wrong(p + half, half, PATTERN));
 }
 
-TEST_HARNESS_MAIN
+int main(int argc, char **argv)
+{
+	thp_guard_begin();
+	return test_harness_run(argc, argv);
+}

@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include <sys/sysinfo.h>
 #include "../kselftest_harness.h"
+#include "thp_guard.h"
 #include "thp_tmpfs.h"
 
 /* Of the C library, of the stack, of this program. */
@@ -142,4 +143,8 @@ TEST_F_TIMEOUT(faults, written_before, 300)
 	EXPECT_FAULTS(order);
 }
 
-TEST_HARNESS_MAIN
+int main(int argc, char **argv)
+{
+	thp_guard_begin();
+	return test_harness_run(argc, argv);
+}

@@ -7,7 +7,7 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include "../kselftest_harness.h"
-#include "khugepaged_test.h"
+#include "thp_guard.h"
 
 #ifndef PR_THP_DISABLE_EXCEPT_ADVISED
 #define PR_THP_DISABLE_EXCEPT_ADVISED	(1 << 1)
@@ -480,4 +480,8 @@ TEST_F_TIMEOUT(knobs, prctl_is_inherited, SLOW)
 	}
 }
 
-TEST_HARNESS_MAIN
+int main(int argc, char **argv)
+{
+	thp_guard_begin();
+	return test_harness_run(argc, argv);
+}

@@ -11,7 +11,7 @@
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include "../kselftest_harness.h"
-#include "khugepaged_test.h"
+#include "thp_guard.h"
 
 #define SEED		5
 #define SPLIT_FILE	"/sys/kernel/debug/split_huge_pages"
@@ -443,4 +443,8 @@ TEST_F_TIMEOUT(split, bad_requests, SLOW)
 	EXPECT_EQ(khp_pmd_order(), khp_order_at(self->p));
 }
 
-TEST_HARNESS_MAIN
+int main(int argc, char **argv)
+{
+	thp_guard_begin();
+	return test_harness_run(argc, argv);
+}

@@ -8,6 +8,7 @@
 #include <sys/statvfs.h>
 #include <sys/uio.h>
 #include "../kselftest_harness.h"
+#include "thp_guard.h"
 #include "thp_tmpfs.h"
 
 FIXTURE(tmpfs) {
@@ -352,4 +353,8 @@ TEST_F_TIMEOUT(tmpfs, global_settings, 300)
 	file_write(KHP_ROOT "shmem_enabled", "never");
 }
 
-TEST_HARNESS_MAIN
+int main(int argc, char **argv)
+{
+	thp_guard_begin();
+	return test_harness_run(argc, argv);
+}

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <sys/statvfs.h>
 #include "../kselftest_harness.h"
+#include "thp_guard.h"
 #include "thp_tmpfs.h"
 
 FIXTURE(map) {
@@ -361,4 +362,8 @@ TEST_F_TIMEOUT(map, failing_allocations, 300)
 	EXPECT_EQ(v.f_blocks, v.f_bfree);
 }
 
-TEST_HARNESS_MAIN
+int main(int argc, char **argv)
+{
+	thp_guard_begin();
+	return test_harness_run(argc, argv);
+}
