@@ -166,21 +166,69 @@ static bool remap_zero(const struct remap_run *run, unsigned int nth)
 	return true;
 }
 
-static void remap_one_run(const struct folio_split *s,
-			  const struct remap_run *run)
+static void remap_large_pieces(const struct folio_split *s,
+			       const struct remap_run *run, pte_t pte)
 {
 	unsigned long first = page_to_pfn(run->attrs.page);
 	unsigned long step = 1UL << s->new_order;
-	pte_t pte = thp_attrs_pte(&run->attrs, run->vma);
 	unsigned int nth, nr;
 
 	for (nth = 0; nth < run->nr; nth += nr) {
 		/* Folios are aligned to their size: up to the next piece. */
 		nr = step - ((first + nth) & (step - 1));
 		nr = min(nr, run->nr - nth);
-		if (!remap_zero(run, nth))
-			remap_piece(run, nth, nr, pte_advance_pfn(pte, nth));
+		remap_piece(run, nth, nr, pte_advance_pfn(pte, nth));
 	}
+}
+
+/* From the @nth entry of the run @nr entries, each with a piece of its own. */
+static void remap_row(const struct remap_run *run, unsigned int nth,
+		      unsigned int nr, pte_t pte)
+{
+	unsigned long address = run->address + nth * PAGE_SIZE;
+	struct page *page = nth_page(run->attrs.page, nth);
+	struct vm_area_struct *vma = run->vma;
+	pte_t *ptep = run->ptep + nth;
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		get_page(nth_page(page, i));
+	folios_add_anon_rmap_ptes(page, nr, vma, address,
+				  run->attrs.exclusive ? RMAP_EXCLUSIVE :
+							 RMAP_NONE);
+	/* Not set_ptes(): what it writes in a row is of one folio. */
+	for (i = 0; i < nr; i++)
+		set_pte_at(vma->vm_mm, address + i * PAGE_SIZE, ptep + i,
+			   pte_advance_pfn(pte, i));
+	remap_trace(address, pte, page_folio(page), nr);
+	/* Nothing was there that a TLB could have kept. */
+	update_mmu_cache_range(NULL, vma, address, ptep, nr);
+}
+
+static void remap_single_pages(const struct remap_run *run, pte_t pte)
+{
+	unsigned int nth = 0, from;
+
+	while (nth < run->nr) {
+		for (from = nth; nth < run->nr && !remap_zero(run, nth); nth++)
+			;
+		if (nth > from)
+			remap_row(run, from, nth - from,
+				  pte_advance_pfn(pte, from));
+		/* Where a row ends, the shared zero page is mapped by now. */
+		nth++;
+	}
+}
+
+static void remap_one_run(const struct folio_split *s,
+			  const struct remap_run *run)
+{
+	pte_t pte = thp_attrs_pte(&run->attrs, run->vma);
+
+	if (s->new_order)
+		remap_large_pieces(s, run, pte);
+	else
+		remap_single_pages(run, pte);
 }
 
 static void remap_vma(const struct folio_split *s, struct vm_area_struct *vma)

@@ -11,6 +11,7 @@
 #include <linux/mm.h>
 #include <linux/userfaultfd_k.h>
 
+#include "../../internal.h"
 #include "map.h"
 
 /* Orders for which the table is empty around the fault, at this moment. */
@@ -22,6 +23,8 @@ static unsigned long anon_empty_orders(pte_t *table, unsigned long address,
 	unsigned long end = start + BIT(largest);
 	unsigned long first = at, last = at;
 
+	if (pte_range_none(table + start, BIT(largest)))
+		return BIT(largest + 1) - 1;
 	if (!pte_none(ptep_get_lockless(table + at)))
 		return 0;
 	while (first > start && pte_none(ptep_get_lockless(table + first - 1)))
@@ -29,6 +32,21 @@ static unsigned long anon_empty_orders(pte_t *table, unsigned long address,
 	while (last + 1 < end && pte_none(ptep_get_lockless(table + last + 1)))
 		last++;
 	return thp_orders_around(at, first, last + 1);
+}
+
+/* Orders that the VMA may have and has room for, around the fault. */
+static unsigned long anon_orders(const struct vm_fault *vmf,
+				 unsigned long orders)
+{
+	struct vm_area_struct *vma = vmf->vma;
+
+	/* Whoever reads faults from a userfaultfd wants each of them. */
+	if (userfaultfd_armed(vma))
+		return 0;
+	orders = __thp_vma_allowable_orders(vma, vma->vm_flags,
+					    TVA_IN_PF | TVA_ENFORCE_SYSFS,
+					    orders);
+	return orders ? thp_vma_suitable_orders(vma, vmf->address, orders) : 0;
 }
 
 /**
@@ -41,21 +59,15 @@ static unsigned long anon_empty_orders(pte_t *table, unsigned long address,
  */
 struct folio *thp_alloc_anon_folio(struct vm_fault *vmf)
 {
-	struct vm_area_struct *vma = vmf->vma;
-	unsigned long orders;
+	unsigned long orders = thp_anon_orders_enabled(vmf->vma->vm_flags);
 	struct folio *folio;
 	pte_t *table;
 	int order;
 
-	/* Whoever reads faults from a userfaultfd wants each of them. */
-	if (userfaultfd_armed(vma))
-		return NULL;
-
-	orders = thp_vma_allowable_orders(vma, vma->vm_flags,
-					  TVA_IN_PF | TVA_ENFORCE_SYSFS,
-					  BIT(PMD_ORDER) - 1);
+	/* Where no size is enabled, that is all a fault pays. */
+	orders &= BIT(PMD_ORDER) - 1;
 	if (orders)
-		orders = thp_vma_suitable_orders(vma, vmf->address, orders);
+		orders = anon_orders(vmf, orders);
 	if (!orders)
 		return NULL;
 

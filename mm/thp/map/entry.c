@@ -24,36 +24,9 @@ static void thp_slot_assert_locked(const struct thp_slot *slot)
 }
 
 /**
- * thp_entry_kind() - what does an entry hold?
- * @vma: the mapping it is from
- * @pmd: as read from a slot
- *
- * Where the whole mapping is special, so is all that it maps: even the huge zero
- * folio, which DAX maps for holes of files, is then nobody's to count.
- *
- * Context: any; the answer is as old as @pmd.
- * Return: its kind.
- */
-enum thp_entry thp_entry_kind(struct vm_area_struct *vma, pmd_t pmd)
-{
-	if (pmd_none(pmd))
-		return THP_NONE;
-	if (!thp_pmd_is_huge(pmd))
-		return THP_TABLE;
-	if (is_pmd_migration_entry(pmd))
-		return THP_MIGRATION;
-
-	/* Nobody writes any other entry that is not present. */
-	VM_WARN_ON_ONCE(!pmd_present(pmd));
-	if (!pmd_present(pmd) || pmd_devmap(pmd) || pmd_special(pmd) ||
-	    vma_is_special_huge(vma))
-		return THP_PFN;
-	return is_huge_zero_pmd(pmd) ? THP_ZERO : THP_FOLIO;
-}
-
-/**
  * thp_entry_folio() - the folio that an entry maps, or stands for
- * @pmd: of kind THP_FOLIO, THP_MIGRATION or THP_ZERO
+ * @pmd: of kind THP_FOLIO, THP_MIGRATION or THP_ZERO; pmd_folio() does for what
+ *	is known to be present
  *
  * Context: the slot's lock, or else nothing keeps the folio.
  * Return: the folio.
@@ -87,29 +60,12 @@ spinlock_t *__pmd_trans_huge_lock(pmd_t *pmd, struct vm_area_struct *vma)
 
 /* ---- What goes with an entry: counters and a table ---- */
 
-/* Which entries have a table deposited? */
-static bool thp_folio_has_table(const struct folio *folio)
+/* Count memory to the process, or with -1 as @sign, no longer. */
+static void thp_entry_count(const struct thp_slot *slot, struct folio *folio,
+			    int sign)
 {
-	return folio_test_anon(folio) || arch_needs_pgtable_deposit();
-}
-
-/**
- * thp_entry_count() - count the memory of an entry to its process, or not
- * @slot: where it is
- * @folio: the folio mapped, or on its way elsewhere
- * @sign: 1 to count, -1 to uncount
- *
- * Context: the slot's lock.
- */
-void thp_entry_count(const struct thp_slot *slot, struct folio *folio,
-		     int sign)
-{
-	int member = MM_ANONPAGES;
-
-	thp_slot_assert_locked(slot);
-	if (!folio_test_anon(folio))
-		member = mm_counter_file(folio);
-	add_mm_counter(slot->vma->vm_mm, member, sign * HPAGE_PMD_NR);
+	add_mm_counter(slot->vma->vm_mm, mm_counter(folio),
+		       sign * HPAGE_PMD_NR);
 }
 
 /* A table that the process did not have before. */
@@ -119,19 +75,11 @@ static void thp_table_give(const struct thp_slot *slot, pgtable_t table)
 	mm_inc_nr_ptes(slot->vma->vm_mm);
 }
 
-/**
- * thp_table_drop() - free the deposited table of a slot
- * @slot: a slot whose entry is gone
- *
- * After the entry: some architectures keep notes on it in the table.
- *
- * Context: the slot's lock.
- */
-void thp_table_drop(const struct thp_slot *slot)
+/* After the entry is gone: some architectures keep notes on it in the table. */
+static __always_inline void thp_table_drop(const struct thp_slot *slot)
 {
 	struct mm_struct *mm = slot->vma->vm_mm;
 
-	thp_slot_assert_locked(slot);
 	pte_free(mm, pgtable_trans_huge_withdraw(mm, slot->pmd));
 	mm_dec_nr_ptes(mm);
 }
@@ -368,8 +316,6 @@ pmd_t maybe_pmd_mkwrite(pmd_t pmd, struct vm_area_struct *vma)
 static void thp_entry_pass_on(const struct thp_slot *slot, struct folio *folio,
 			      pmd_t entry)
 {
-	if (folio_test_anon(folio))
-		return;
 	if (pmd_dirty(entry))
 		folio_mark_dirty(folio);
 	if (pmd_young(entry) && vma_has_recency(slot->vma))
@@ -377,50 +323,67 @@ static void thp_entry_pass_on(const struct thp_slot *slot, struct folio *folio,
 }
 
 /**
- * thp_entry_forget() - undo what an entry stood for, after it is gone
+ * thp_forget_folio() - thp_entry_forget() of what is mapped
  * @slot: the slot, cleared
- * @entry: what it held, with the bits that hardware set last
- *
- * Uncounts the memory, takes its rmap back and frees the deposited table.  Not
- * for a split in place, where memory and table stay.
+ * @entry: of kind THP_FOLIO
  *
  * Context: the slot's lock.
- * Return: the folio that was mapped, its reference now the caller's to put once
- *	no TLB has the entry; or NULL, if there is none to put.
+ * Return: the folio, its reference now the caller's.
  */
-struct folio *thp_entry_forget(const struct thp_slot *slot, pmd_t entry)
+struct folio *thp_forget_folio(const struct thp_slot *slot, pmd_t entry)
+{
+	struct mm_struct *mm = slot->vma->vm_mm;
+	struct page *page = pmd_page(entry);
+	struct folio *folio = page_folio(page);
+
+	thp_slot_assert_locked(slot);
+	if (folio_test_anon(folio)) {
+		add_mm_counter(mm, MM_ANONPAGES, -HPAGE_PMD_NR);
+		thp_table_drop(slot);
+	} else {
+		add_mm_counter(mm, mm_counter_file(folio), -HPAGE_PMD_NR);
+		if (arch_needs_pgtable_deposit())
+			thp_table_drop(slot);
+		thp_entry_pass_on(slot, folio, entry);
+	}
+	folio_remove_rmap_pmd(folio, page, slot->vma);
+	return folio;
+}
+
+/**
+ * thp_forget_other() - thp_entry_forget() of what has neither rmap nor reference
+ * @slot: the slot, cleared
+ * @kind: what it held
+ * @entry: the same
+ *
+ * Context: the slot's lock.
+ */
+void thp_forget_other(const struct thp_slot *slot, enum thp_entry kind,
+		      pmd_t entry)
 {
 	struct folio *folio;
 
 	thp_slot_assert_locked(slot);
-	switch (thp_entry_kind(slot->vma, entry)) {
+	switch (kind) {
+	case THP_MIGRATION:
+		folio = thp_entry_folio(entry);
+		thp_entry_count(slot, folio, -1);
+		if (folio_test_anon(folio) || arch_needs_pgtable_deposit())
+			thp_table_drop(slot);
+		return;
 	case THP_ZERO:
 		thp_table_drop(slot);
-		return NULL;
+		return;
 	case THP_PFN:
 		if (arch_needs_pgtable_deposit())
 			thp_table_drop(slot);
-		return NULL;
-	case THP_MIGRATION:
+		return;
 	case THP_FOLIO:
-		break;
 	case THP_NONE:
 	case THP_TABLE:
 		VM_WARN_ON_ONCE(1);
-		return NULL;
+		return;
 	}
-
-	folio = thp_entry_folio(entry);
-	thp_entry_count(slot, folio, -1);
-	if (thp_folio_has_table(folio))
-		thp_table_drop(slot);
-	/* A migration entry has neither rmap nor reference. */
-	if (!pmd_present(entry))
-		return NULL;
-
-	thp_entry_pass_on(slot, folio, entry);
-	folio_remove_rmap_pmd(folio, pmd_page(entry), slot->vma);
-	return folio;
 }
 
 /* ---- The same facts in another form ---- */

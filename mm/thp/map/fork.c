@@ -16,7 +16,10 @@
 
 #include "map.h"
 
-/* The slot of the child comes with a table of its own, or NULL. */
+/*
+ * The slot of the child comes with a table of its own, or NULL.  Others get copies
+ * of the slots, so that the compiler may keep all of this in registers.
+ */
 struct thp_fork {
 	struct thp_slot	dst;
 	struct thp_slot	src;
@@ -25,21 +28,31 @@ struct thp_fork {
 
 static void thp_fork_install(struct thp_fork *fork, pmd_t entry)
 {
-	thp_entry_install(&fork->dst, entry, fork->table);
+	struct thp_slot dst = fork->dst;
+
+	thp_entry_install(&dst, entry, fork->table);
 	fork->table = NULL;
+}
+
+/* Such an entry changes only under the mmap_lock, which is held. */
+static bool thp_fork_is_special(pmd_t entry)
+{
+	return pmd_present(entry) && pmd_special(entry);
 }
 
 /* Device memory: nothing is counted, and the parent's entry stays as it is. */
 static int thp_fork_special(struct thp_fork *fork, pmd_t entry)
 {
+	struct thp_slot dst = fork->dst;
+
 	VM_WARN_ON_ONCE(is_cow_mapping(fork->src.vma->vm_flags) &&
 			pmd_write(entry));
-	thp_entry_install(&fork->dst, pmd_mkold(entry), NULL);
+	thp_entry_install(&dst, pmd_mkold(entry), NULL);
 	return 0;
 }
 
 /* Memory that both may read from now on; its rmap has been seen to. */
-static int thp_fork_share(struct thp_fork *fork, pmd_t entry)
+static __always_inline int thp_fork_share(struct thp_fork *fork, pmd_t entry)
 {
 	struct thp_slot *src = &fork->src;
 
@@ -52,16 +65,22 @@ static int thp_fork_share(struct thp_fork *fork, pmd_t entry)
 	return 0;
 }
 
+/* Of files no folio comes here. */
+static void thp_fork_count(const struct thp_fork *fork)
+{
+	add_mm_counter(fork->dst.vma->vm_mm, MM_ANONPAGES, HPAGE_PMD_NR);
+}
+
 static int thp_fork_folio(struct thp_fork *fork, pmd_t entry)
 {
-	struct folio *folio = thp_entry_folio(entry);
+	struct folio *folio = pmd_folio(entry);
 
 	/* A device may be writing to it on behalf of the parent. */
 	if (folio_try_dup_anon_rmap_pmd(folio, pmd_page(entry),
 					fork->src.vma))
 		return -EBUSY;
 	folio_get(folio);
-	thp_entry_count(&fork->dst, folio, 1);
+	thp_fork_count(fork);
 	return thp_fork_share(fork, entry);
 }
 
@@ -69,13 +88,14 @@ static int thp_fork_folio(struct thp_fork *fork, pmd_t entry)
 static int thp_fork_migration(struct thp_fork *fork, pmd_t entry)
 {
 	struct thp_attrs attrs = thp_attrs_read(entry);
+	struct thp_slot src = fork->src;
 
 	if (attrs.write || attrs.exclusive) {
 		attrs.write = false;
 		attrs.exclusive = false;
-		thp_entry_set(&fork->src, thp_attrs_migration_pmd(&attrs));
+		thp_entry_set(&src, thp_attrs_migration_pmd(&attrs));
 	}
-	thp_entry_count(&fork->dst, thp_entry_folio(entry), 1);
+	thp_fork_count(fork);
 	if (!userfaultfd_wp(fork->dst.vma))
 		attrs.uffd_wp = false;
 	thp_fork_install(fork, thp_attrs_migration_pmd(&attrs));
@@ -146,16 +166,14 @@ int copy_huge_pmd(struct mm_struct *dst_mm, struct mm_struct *src_mm,
 		.dst = thp_slot_at(dst_vma, dst_pmd, addr),
 		.src = thp_slot_at(src_vma, src_pmd, addr),
 	};
-	pmd_t entry = pmdp_get_lockless(src_pmd);
 	int err;
 
-	/* Such an entry changes only under the mmap_lock that is held. */
-	if (!pmd_present(entry) || !pmd_special(entry)) {
-		if (!vma_is_anonymous(dst_vma))
-			return 0;
+	if (vma_is_anonymous(dst_vma)) {
 		fork.table = pte_alloc_one(dst_mm);
 		if (!fork.table)
 			return -ENOMEM;
+	} else if (!thp_fork_is_special(pmdp_get_lockless(src_pmd))) {
+		return 0;
 	}
 
 	err = thp_fork_locked(&fork);

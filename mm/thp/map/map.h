@@ -67,7 +67,50 @@ enum thp_entry {
 	THP_FOLIO,
 };
 
-enum thp_entry thp_entry_kind(struct vm_area_struct *vma, pmd_t pmd);
+/* Kinds other than these are huge, and stay what they are under the lock. */
+static inline bool thp_kind_is_huge(enum thp_entry kind)
+{
+	return kind != THP_NONE && kind != THP_TABLE;
+}
+
+/**
+ * thp_entry_kind() - what does an entry hold?
+ * @vma: the mapping it is from
+ * @pmd: as read from a slot
+ *
+ * Where the whole mapping is special, so is all that it maps: even the huge zero
+ * folio, which DAX maps for holes of files, is then nobody's to count.
+ *
+ * Here, and beginning with what it is most often, since every verb asks.
+ *
+ * Context: any; the answer is as old as @pmd.
+ * Return: its kind.
+ */
+static __always_inline enum thp_entry
+thp_entry_kind(struct vm_area_struct *vma, pmd_t pmd)
+{
+	if (pmd_trans_huge(pmd)) {
+		VM_WARN_ON_ONCE(!pmd_present(pmd));
+		/* No device maps anything into anonymous memory. */
+		if (!vma_is_anonymous(vma) &&
+		    (pmd_devmap(pmd) || pmd_special(pmd) ||
+		     vma_is_special_huge(vma)))
+			return THP_PFN;
+		return pmd_pfn(pmd) == READ_ONCE(huge_zero_pfn) ? THP_ZERO :
+								  THP_FOLIO;
+	}
+	if (pmd_none(pmd))
+		return THP_NONE;
+	if (is_pmd_migration_entry(pmd))
+		return THP_MIGRATION;
+
+	/* Nobody writes any other entry that is not present. */
+	VM_WARN_ON_ONCE(!pmd_present(pmd));
+	if (!pmd_present(pmd) || pmd_devmap(pmd))
+		return THP_PFN;
+	return THP_TABLE;
+}
+
 struct folio *thp_entry_folio(pmd_t pmd);
 
 /*
@@ -89,15 +132,36 @@ void thp_map_anon(const struct thp_slot *slot, struct folio *folio,
 void thp_map_anon_over_zero(const struct thp_slot *slot, struct folio *folio);
 void thp_entry_relax(const struct thp_slot *slot, pmd_t entry, bool dirty);
 void thp_entry_make_writable(const struct thp_slot *slot);
-struct folio *thp_entry_forget(const struct thp_slot *slot, pmd_t entry);
-void thp_entry_count(const struct thp_slot *slot, struct folio *folio,
-		     int sign);
+struct folio *thp_forget_folio(const struct thp_slot *slot, pmd_t entry);
+void thp_forget_other(const struct thp_slot *slot, enum thp_entry kind,
+		      pmd_t entry);
+
+/**
+ * thp_entry_forget() - undo what an entry stood for, after it is gone
+ * @slot: the slot, cleared
+ * @kind: what it held
+ * @entry: the same, with the bits that hardware set last
+ *
+ * Uncounts the memory, takes its rmap back and frees the deposited table.  Not
+ * for a split in place, where memory and table stay.
+ *
+ * Context: the slot's lock.
+ * Return: the folio that was mapped, its reference now the caller's to put once
+ *	no TLB has the entry; or NULL, if there is none to put.
+ */
+static inline struct folio *thp_entry_forget(const struct thp_slot *slot,
+					     enum thp_entry kind, pmd_t entry)
+{
+	if (kind == THP_FOLIO)
+		return thp_forget_folio(slot, entry);
+	thp_forget_other(slot, kind, entry);
+	return NULL;
+}
 
 /*
  * Page tables.  One is deposited with every entry of anonymous memory, and on
  * architectures where arch_needs_pgtable_deposit() with all others as well.
  */
-void thp_table_drop(const struct thp_slot *slot);
 void thp_table_move(const struct thp_slot *dst, const struct thp_slot *src);
 void thp_table_attach(const struct thp_slot *slot, pgtable_t table);
 

@@ -16,10 +16,10 @@
 #include "../../internal.h"
 #include "map.h"
 
-static void thp_split_forget(const struct thp_slot *slot)
+static void thp_split_forget(const struct thp_slot *slot, enum thp_entry kind)
 {
 	pmd_t old = pmdp_huge_clear_flush(slot->vma, slot->addr, slot->pmd);
-	struct folio *folio = thp_entry_forget(slot, old);
+	struct folio *folio = thp_entry_forget(slot, kind, old);
 
 	if (folio)
 		folio_put(folio);
@@ -198,7 +198,7 @@ void split_huge_pmd_locked(struct vm_area_struct *vma, unsigned long address,
 
 	VM_WARN_ON_ONCE(!IS_ALIGNED(address, HPAGE_PMD_SIZE));
 	VM_WARN_ON_ONCE(freeze && !folio);
-	if (kind == THP_NONE || kind == THP_TABLE)
+	if (!thp_kind_is_huge(kind))
 		return;
 	if (folio && !thp_split_meets(kind, entry, folio))
 		return;
@@ -208,7 +208,7 @@ void split_huge_pmd_locked(struct vm_area_struct *vma, unsigned long address,
 	count_vm_event(THP_SPLIT_PMD);
 	/* Files have no table deposited to put in its place. */
 	if (!vma_is_anonymous(vma))
-		thp_split_forget(&slot);
+		thp_split_forget(&slot, kind);
 	else if (freeze && kind == THP_FOLIO)
 		thp_split_freeze(&slot);
 	else
@@ -267,7 +267,7 @@ void split_huge_pmd_address(struct vm_area_struct *vma, unsigned long address,
  * Most mappings that change have no huge pages, and no new ones can come: a look
  * without the lock is enough to leave them alone.
  */
-static void thp_split_at(struct vm_area_struct *vma, unsigned long addr)
+static __always_inline void thp_split_at(struct vm_area_struct *vma, unsigned long addr)
 {
 	unsigned long start = ALIGN_DOWN(addr, HPAGE_PMD_SIZE);
 	pmd_t *pmd;

@@ -98,8 +98,8 @@ static vm_fault_t thp_wp_zero(struct vm_fault *vmf)
 
 /*
  * Is the folio the writer's own, or can it become so?  References that explain
- * themselves: the entry's, ours, and one for each page in the swap cache.  A
- * batch for the LRU holds none: it is drained as soon as a huge page is in it.
+ * themselves: the entry's, ours, and one for each page in the swap cache.  No
+ * large folio waits in a batch for the LRU, which would have another one.
  */
 static bool thp_wp_own(struct vm_area_struct *vma, struct folio *folio)
 {

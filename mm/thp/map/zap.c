@@ -17,6 +17,18 @@
 #include "../../internal.h"
 #include "map.h"
 
+/* Returns the folio, if there is one to be put. */
+static struct folio *thp_zap(struct mmu_gather *tlb,
+			     const struct thp_slot *slot, enum thp_entry kind)
+{
+	pmd_t entry = pmdp_huge_get_and_clear_full(slot->vma, slot->addr,
+						   slot->pmd, tlb->fullmm);
+
+	arch_check_zapped_pmd(slot->vma, entry);
+	tlb_remove_pmd_tlb_entry(tlb, slot->pmd, slot->addr);
+	return thp_entry_forget(slot, kind, entry);
+}
+
 /**
  * zap_huge_pmd() - unmap what a huge entry maps
  * @tlb: gathers the translation, and the folio
@@ -32,24 +44,20 @@ int zap_huge_pmd(struct mmu_gather *tlb, struct vm_area_struct *vma,
 		 pmd_t *pmd, unsigned long addr)
 {
 	struct thp_slot slot = thp_slot_at(vma, pmd, addr);
-	struct folio *folio;
+	struct folio *folio = NULL;
+	enum thp_entry kind;
 	spinlock_t *ptl;
-	pmd_t entry;
 
 	tlb_change_page_size(tlb, HPAGE_PMD_SIZE);
-	ptl = __pmd_trans_huge_lock(pmd, vma);
-	if (!ptl)
-		return 0;
-
-	entry = pmdp_huge_get_and_clear_full(vma, slot.addr, pmd, tlb->fullmm);
-	arch_check_zapped_pmd(vma, entry);
-	tlb_remove_pmd_tlb_entry(tlb, pmd, slot.addr);
-	folio = thp_entry_forget(&slot, entry);
+	ptl = thp_slot_lock(&slot);
+	kind = thp_entry_kind(vma, pmdp_get(pmd));
+	if (thp_kind_is_huge(kind))
+		folio = thp_zap(tlb, &slot, kind);
 	spin_unlock(ptl);
 
 	if (folio)
 		tlb_remove_page_size(tlb, &folio->page, HPAGE_PMD_SIZE);
-	return 1;
+	return thp_kind_is_huge(kind);
 }
 
 /* What others use, too, is not this process's to give away. */
@@ -60,7 +68,7 @@ static struct folio *thp_lazyfree_folio(const struct thp_slot *slot)
 
 	if (thp_entry_kind(slot->vma, entry) != THP_FOLIO)
 		return NULL;
-	folio = thp_entry_folio(entry);
+	folio = pmd_folio(entry);
 	return folio_likely_mapped_shared(folio) ? NULL : folio;
 }
 
@@ -180,7 +188,7 @@ bool unmap_huge_pmd_locked(struct vm_area_struct *vma, unsigned long addr,
 		return false;
 	}
 
-	thp_entry_forget(&slot, entry);
+	thp_entry_forget(&slot, THP_FOLIO, entry);
 	if (vma->vm_flags & VM_LOCKED)
 		mlock_drain_local();
 	folio_put(folio);

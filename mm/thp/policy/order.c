@@ -10,28 +10,6 @@
 #include "policy.h"
 
 /**
- * thp_orders_around() - orders whose natural block around a page is in a range
- * @at: the page, start <= @at < @end; beside the range no order fits
- * @start: first page of the range
- * @end: behind its last page
- *
- * The block of order k ends at or before @end if @at and @end differ in a digit
- * above the lowest k, and begins at or after @start if @at and the page before
- * @start do.
- *
- * Context: any.
- * Return: set of orders, with each also the smaller ones.
- */
-unsigned long thp_orders_around(unsigned long at, unsigned long start,
-				unsigned long end)
-{
-	int below = fls_long(at ^ (start - 1));
-	int above = fls_long(at ^ end);
-
-	return BIT(min(below, above)) - 1;
-}
-
-/**
  * thp_orders_within() - orders of which a range holds a natural block somewhere
  * @start: first page of the range
  * @end: behind its last page

@@ -108,9 +108,11 @@ unsigned long thp_vma_suitable_orders(struct vm_area_struct *vma,
 	if (addr < vma->vm_start || addr >= vma->vm_end)
 		return 0;
 
-	return orders & thp_orders_aligned(vma_file_distance(vma)) &
-	       thp_orders_around(addr >> PAGE_SHIFT, vma->vm_start >> PAGE_SHIFT,
-				 vma->vm_end >> PAGE_SHIFT);
+	if (!vma_is_anonymous(vma))
+		orders &= thp_orders_aligned(vma_file_distance(vma));
+	return orders & thp_orders_around(addr >> PAGE_SHIFT,
+					  vma->vm_start >> PAGE_SHIFT,
+					  vma->vm_end >> PAGE_SHIFT);
 }
 
 /* Orders of which a folio fits somewhere. */
@@ -179,27 +181,12 @@ static unsigned long thp_shmem_orders(struct vm_area_struct *vma,
 					   vma->vm_pgoff, 0, force);
 }
 
-/**
- * __thp_vma_allowable_orders() - thp_vma_allowable_orders() without the test
- * that ends most calls
- * @vma: where
- * @vm_flags: its flags, or what they are going to be
- * @tva_flags: who asks, TVA_*
- * @orders: those of interest; for anonymous memory only such as are enabled
- *
- * Context: mmap_lock or the lock of the VMA is held.
- * Return: set of orders, some of @orders.
- */
-unsigned long __thp_vma_allowable_orders(struct vm_area_struct *vma,
-					 unsigned long vm_flags,
-					 unsigned long tva_flags,
-					 unsigned long orders)
+/* Rules for whoever is not an anonymous fault; nobody has opted out. */
+static noinline unsigned long
+thp_orders_by_rule(struct vm_area_struct *vma, unsigned long vm_flags,
+		   unsigned long tva_flags, unsigned long orders)
 {
 	bool fault = tva_flags & TVA_IN_PF;
-
-	orders &= thp_orders_of_kind(vma);
-	if (!orders || thp_opted_out(vma, vm_flags, tva_flags))
-		return 0;
 
 	/* Before VM_MIXEDMAP is looked at, which some DAX mappings have. */
 	if (vma_is_dax(vma))
@@ -219,6 +206,31 @@ unsigned long __thp_vma_allowable_orders(struct vm_area_struct *vma,
 				    thp_file_allowed(vma, vm_flags, tva_flags))
 		return orders;
 	return 0;
+}
+
+/**
+ * __thp_vma_allowable_orders() - thp_vma_allowable_orders() without the test
+ * that ends most calls
+ * @vma: where
+ * @vm_flags: its flags, or what they are going to be
+ * @tva_flags: who asks, TVA_*
+ * @orders: those of interest; for anonymous memory only such as are enabled
+ *
+ * Context: mmap_lock or the lock of the VMA is held.
+ * Return: set of orders, some of @orders.
+ */
+unsigned long __thp_vma_allowable_orders(struct vm_area_struct *vma,
+					 unsigned long vm_flags,
+					 unsigned long tva_flags,
+					 unsigned long orders)
+{
+	orders &= thp_orders_of_kind(vma);
+	if (!orders || thp_opted_out(vma, vm_flags, tva_flags))
+		return 0;
+	/* Who is here most often does not pay for the rest. */
+	if ((tva_flags & TVA_IN_PF) && vma_is_anonymous(vma))
+		return thp_anon_allowed(vma, tva_flags) ? orders : 0;
+	return thp_orders_by_rule(vma, vm_flags, tva_flags, orders);
 }
 
 /* ---- how hard to try ---- */

@@ -18,8 +18,28 @@
 
 /* ---- order.c: sets of orders, a bit for each ---- */
 
-unsigned long thp_orders_around(unsigned long at, unsigned long start,
-				unsigned long end);
+/**
+ * thp_orders_around() - orders whose natural block around a page is in a range
+ * @at: the page, start <= @at < @end; beside the range no order fits
+ * @start: first page of the range
+ * @end: behind its last page
+ *
+ * The block of order k ends at or before @end if @at and @end differ in a digit
+ * above the lowest k, and begins at or after @start if @at and the page before
+ * @start do.
+ *
+ * Context: any.
+ * Return: set of orders, with each also the smaller ones.
+ */
+static inline unsigned long
+thp_orders_around(unsigned long at, unsigned long start, unsigned long end)
+{
+	int below = fls_long(at ^ (start - 1));
+	int above = fls_long(at ^ end);
+
+	return BIT(min(below, above)) - 1;
+}
+
 unsigned long thp_orders_within(unsigned long start, unsigned long end);
 unsigned long thp_orders_aligned(unsigned long distance);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Paths of transparent huge pages, for now only to be known. */
+/* Paths of transparent huge pages. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdlib.h>
@@ -20,7 +20,10 @@
 
 static const unsigned long sizes_kb[] = { 16, 64, 256, 1024, 2048, 0 };
 
-/* Only folios of @size for anonymous memory; 0 or 4K: none at all. */
+/*
+ * Only folios of @size for anonymous memory; 0 or 4K: none at all.  khugepaged
+ * looks around once when that changes: not in a window.
+ */
 static void thp_only(unsigned long size)
 {
 	char path[128];
@@ -32,6 +35,7 @@ static void thp_only(unsigned long size)
 		snprintf(path, sizeof(path), THP "hugepages-%lukB/enabled", *kb);
 		write_file(path, *kb << 10 == size ? "always" : "never");
 	}
+	settle();
 }
 
 /* Filled with folios of a size as for thp_only(). */
@@ -241,29 +245,29 @@ static void run_tmpfs_read(const struct bench_path *path)
 
 const struct bench_path paths_thp[] = {
 	{ .name = "thp-fault", .title = "first write to 2M, one folio",
-	  .run = run_touch, .n = 32, .arg = SZ_2M },
+	  .run = run_touch, .n = 32, .arg = SZ_2M, .bound = 40 },
 	{ .name = "thp-munmap", .title = "munmap, per THP",
-	  .run = run_thp_munmap, .n = 32 },
+	  .run = run_thp_munmap, .n = 32, .bound = 50 },
 	{ .name = "touch-4k", .title = "2M touched in folios of 4K",
 	  .run = run_touch, .n = 8, .arg = SZ_4K },
 	{ .name = "touch-16k", .title = "2M touched in folios of 16K",
 	  .run = run_touch, .n = 8, .arg = 4 * SZ_4K },
 	{ .name = "touch-64k", .title = "2M touched in folios of 64K",
-	  .run = run_touch, .n = 8, .arg = 16 * SZ_4K },
+	  .run = run_touch, .n = 8, .arg = 16 * SZ_4K, .bound = 80 },
 	{ .name = "touch-256k", .title = "2M touched in folios of 256K",
 	  .run = run_touch, .n = 8, .arg = 64 * SZ_4K },
 	{ .name = "touch-1m", .title = "2M touched in folios of 1M",
 	  .run = run_touch, .n = 8, .arg = 256 * SZ_4K },
 	{ .name = "zero-write", .title = "write to the huge zero page",
-	  .run = run_zero, .n = 16 },
+	  .run = run_zero, .n = 16, .bound = 100, .against = "thp-fault" },
 	{ .name = "part-munmap", .title = "munmap of 4K of a THP",
-	  .run = run_part, .n = 16, .arg = PART_MUNMAP },
+	  .run = run_part, .n = 16, .arg = PART_MUNMAP, .bound = 60 },
 	{ .name = "part-mprotect", .title = "mprotect of 4K of a THP",
 	  .run = run_part, .n = 16, .arg = PART_MPROTECT },
 	{ .name = "part-dontneed", .title = "MADV_DONTNEED of 4K of a THP",
 	  .run = run_part, .n = 16, .arg = PART_DONTNEED },
 	{ .name = "split", .title = "split of a THP into 4K",
-	  .run = run_split, .n = 8 },
+	  .run = run_split, .n = 8, .bound = 35 },
 	{ .name = "collapse-512", .title = "MADV_COLLAPSE, 512 pages there",
 	  .run = run_collapse, .n = 8, .arg = 512 },
 	{ .name = "collapse-256", .title = "MADV_COLLAPSE, 256 pages there",
@@ -273,7 +277,7 @@ const struct bench_path paths_thp[] = {
 	{ .name = "thp-fork-nothing", .title = "fork without THPs",
 	  .run = run_thp_fork, .n = 1, .arg = MAPPED_NOTHING },
 	{ .name = "thp-fork", .title = "fork, per THP",
-	  .run = run_thp_fork, .n = 64, .arg = MAPPED_THP,
+	  .run = run_thp_fork, .n = 64, .arg = MAPPED_THP, .bound = 100,
 	  .minus = "thp-fork-nothing" },
 	{ .name = "4k-fork", .title = "fork, per 2M in pages of 4K",
 	  .run = run_thp_fork, .n = 16, .arg = MAPPED_4K,
@@ -281,7 +285,7 @@ const struct bench_path paths_thp[] = {
 	{ .name = "thp-exit-nothing", .title = "exit without THPs",
 	  .run = run_thp_exit, .n = 1, .arg = MAPPED_NOTHING },
 	{ .name = "thp-exit", .title = "exit, per THP",
-	  .run = run_thp_exit, .n = 64, .arg = MAPPED_THP,
+	  .run = run_thp_exit, .n = 64, .arg = MAPPED_THP, .bound = 100,
 	  .minus = "thp-exit-nothing" },
 	{ .name = "4k-exit", .title = "exit, per 2M in pages of 4K",
 	  .run = run_thp_exit, .n = 16, .arg = MAPPED_4K,
