@@ -31,6 +31,9 @@ FIXTURE_SETUP(faults)
 	self->len = mb ? strtoul(mb, NULL, 10) << 20 : 1UL << 30;
 	while (self->len > info.freeram * info.mem_unit / 2)
 		self->len /= 2;
+	/* What earlier tests left between huge pages is not what is counted. */
+	file_write("/proc/sys/vm/drop_caches", "3");
+	file_write("/proc/sys/vm/compact_memory", "1");
 	thp_save_settings();
 	khp_all_off();
 }
