@@ -242,7 +242,7 @@ static int run_lock_part(struct inject *t)
 FIXTURE_VARIANT_ADD(inject, lock_part) { .op = {
 	.name = "lock_part", .pool = POOL,
 	.prepare = with_private, .run = run_lock_part, .undo = unmap,
-	.errors = { EAGAIN }, .flags = INJECT_PARTIAL, .fired = 1,
+	.errors = { EAGAIN }, .flags = INJECT_PARTIAL,
 } };
 
 static int run_dontneed(struct inject *t)
