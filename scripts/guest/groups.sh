@@ -201,7 +201,9 @@ g_inject() {
 
 	nr 0; calm
 	for p in $(echo "${OWN_TESTS:-inject_hvo,inject,inject_vma,inject_uffd,inject_file,inject_pool}" | tr , ' '); do
-		t "hugetlb_$p" 900 "mm/hugetlb_$p"
+		# On its way out of the kernel a restartable sequence is
+		# written to; who has no memory for that is killed.
+		t "hugetlb_$p" 900 env GLIBC_TUNABLES=glibc.pthread.rseq=0 "mm/hugetlb_$p"
 	done
 	nr 0
 }
