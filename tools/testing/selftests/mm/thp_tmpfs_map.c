@@ -333,6 +333,7 @@ TEST_F_TIMEOUT(map, failing_allocations, 300)
 	struct statvfs v;
 
 	if (file_write(FAULT "min-order", "0") ||
+	    file_write(FAULT "verbose", "0") ||
 	    file_write(FAULT "ignore-gfp-wait", "N") ||
 	    file_write(FAULT "ignore-gfp-highmem", "N"))
 		SKIP(return, "no fault injection");
