@@ -267,7 +267,8 @@ void split_huge_pmd_address(struct vm_area_struct *vma, unsigned long address,
  * Most mappings that change have no huge pages, and no new ones can come: a look
  * without the lock is enough to leave them alone.
  */
-static __always_inline void thp_split_at(struct vm_area_struct *vma, unsigned long addr)
+static __always_inline void thp_split_at(struct vm_area_struct *vma,
+					 unsigned long addr)
 {
 	unsigned long start = ALIGN_DOWN(addr, HPAGE_PMD_SIZE);
 	pmd_t *pmd;

@@ -118,18 +118,8 @@ static inline bool inject_adds_up(const struct inject_list *list,
 /* Pages that hold struct pages; none of the values, as it takes its time. */
 static inline long inject_memmap(void)
 {
-	FILE *f = fopen("/proc/vmstat", "r");
-	long sum = 0, v;
-	char line[128];
-
-	while (f && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "nr_memmap_pages %ld", &v) == 1 ||
-		    sscanf(line, "nr_memmap_boot_pages %ld", &v) == 1)
-			sum += v;
-	}
-	if (f)
-		fclose(f);
-	return sum;
+	return file_sum("/proc/vmstat", "nr_memmap_pages %ld") +
+	       file_sum("/proc/vmstat", "nr_memmap_boot_pages %ld");
 }
 
 /* Wait until a work item has given back what it will. */

@@ -82,17 +82,7 @@ static int unpoison(long pfn)
 
 static long corrupted_kb(void)
 {
-	char line[128];
-	long kb = -1;
-	FILE *f = fopen("/proc/meminfo", "r");
-
-	while (f && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "HardwareCorrupted: %ld", &kb) == 1)
-			break;
-	}
-	if (f)
-		fclose(f);
-	return kb;
+	return file_sum("/proc/meminfo", "HardwareCorrupted: %ld");
 }
 
 /* ---- memory ---- */

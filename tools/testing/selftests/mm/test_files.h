@@ -40,4 +40,20 @@ static inline long file_counter(const char *path, const char *name)
 	return v;
 }
 
+/* Numbers of all lines like @format, which has one %ld, together */
+static inline long file_sum(const char *path, const char *format)
+{
+	FILE *f = fopen(path, "r");
+	long sum = 0, v;
+	char line[256];
+
+	while (f && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, format, &v) == 1)
+			sum += v;
+	}
+	if (f)
+		fclose(f);
+	return sum;
+}
+
 #endif /* TEST_FILES_H */

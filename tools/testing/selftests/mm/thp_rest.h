@@ -36,17 +36,7 @@ static inline long sum_of_orders(const char *name)
 /* kB that wait in lists of free pages of each CPU */
 static inline long free_of_cpus(void)
 {
-	FILE *f = fopen("/proc/zoneinfo", "r");
-	long sum = 0, pages;
-	char line[256];
-
-	while (f && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, " count: %ld", &pages) == 1)
-			sum += pages;
-	}
-	if (f)
-		fclose(f);
-	return sum * (psize() >> 10);
+	return file_sum("/proc/zoneinfo", " count: %ld") * (psize() >> 10);
 }
 
 static inline void rest_look(struct rest *r)
