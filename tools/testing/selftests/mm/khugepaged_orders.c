@@ -198,9 +198,8 @@ TEST_F_TIMEOUT(orders, parts_of_windows, SLOW)
 	struct layout before, after;
 
 	touch_small(self->p, 0, ALL);
-	enable(ORDERS);
-	enable(0x3c);
 	ASSERT_EQ(0, madvise(self->p, size(ALL), MADV_NOHUGEPAGE));
+	enable(0x3c);
 	look(self->p, &before);
 	ASSERT_EQ(0, madvise(self->p + size(35), size(NP), MADV_HUGEPAGE));
 	ASSERT_TRUE(khp_passes(3));

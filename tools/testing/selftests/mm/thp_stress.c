@@ -109,112 +109,113 @@ static void do_pin(struct arena *a)
 
 /* ---- threads ---- */
 
+#define SOME_MOST	256		/* pages */
+
 /* Some of the memory; it may have moved away by the time it is used. */
 static char *some(struct arena *a, unsigned int *r, long *n)
 {
 	long first = rand_r(r) % a->pages;
 
-	*n = 1 + rand_r(r) % 256;
+	*n = 1 + rand_r(r) % SOME_MOST;
 	if (first + *n > a->pages)
 		*n = a->pages - first;
 	return a->base + first * psize();
 }
 
-/* What is reached in part is split. */
-static void *splitter(void *arg)
+typedef void (*deed)(struct arena *a, char *at, long n, unsigned int *r);
+
+/* One deed to some of the memory after the other, with a pause of so many us. */
+static void *keep_at(struct arena *a, unsigned int seed, unsigned int pause,
+		     deed deed)
 {
-	struct arena *a = arg;
-	unsigned int r = a->rand + 3;
+	unsigned int r = a->rand + seed;
 
 	while (!a->stop) {
 		long n;
 		char *at = some(a, &r, &n);
 
-		if (rand_r(&r) % 4)
-			split_some(at, n, &r);
-		else
-			madvise(at, n * psize(), MADV_COLD);
-		usleep(rand_r(&r) % 500);
+		deed(a, at, n, &r);
+		usleep(rand_r(&r) % pause);
 	}
 	return NULL;
 }
 
+/* What is reached in part is split. */
+static void split_or_cool(struct arena *a, char *at, long n, unsigned int *r)
+{
+	if (rand_r(r) % 4)
+		split_some(at, n, r);
+	else
+		madvise(at, n * psize(), MADV_COLD);
+}
+
+static void *splitter(void *arg)
+{
+	return keep_at(arg, 3, 500, split_or_cool);
+}
+
 /* A VMA for a part of a huge page; what is locked cannot be dropped. */
+static void lock_unlock(struct arena *a, char *at, long n, unsigned int *r)
+{
+	mlock2(at, n * psize(), MLOCK_ONFAULT);
+	munlock(a->base, a->len);
+}
+
 static void *locker(void *arg)
 {
-	struct arena *a = arg;
-	unsigned int r = a->rand + 4;
+	return keep_at(arg, 4, 500, lock_unlock);
+}
 
-	while (!a->stop) {
-		long n;
-		char *at = some(a, &r, &n);
+static void migrate(struct arena *a, char *at, long n, unsigned int *r)
+{
+	unsigned long from = 1UL << rand_r(r) % (nodes ?: 1);
+	unsigned long to = 1UL << rand_r(r) % (nodes ?: 1);
 
-		mlock2(at, n * psize(), MLOCK_ONFAULT);
-		munlock(a->base, a->len);
-		usleep(rand_r(&r) % 500);
-	}
-	return NULL;
+	if (rand_r(r) % 16)
+		move_some(a, at, n, r);
+	else
+		syscall(__NR_migrate_pages, 0, 8 * sizeof(from), &from, &to);
 }
 
 static void *migrator(void *arg)
 {
-	struct arena *a = arg;
-	unsigned int r = a->rand + 5;
+	return keep_at(arg, 5, 1000, migrate);
+}
 
-	while (!a->stop) {
-		unsigned long from = 1UL << rand_r(&r) % (nodes ?: 1);
-		unsigned long to = 1UL << rand_r(&r) % (nodes ?: 1);
-		long n;
-		char *at = some(a, &r, &n);
-
-		if (rand_r(&r) % 16)
-			move_some(a, at, n, &r);
-		else
-			syscall(__NR_migrate_pages, 0, 8 * sizeof(from), &from,
-				&to);
-		usleep(rand_r(&r) % 1000);
-	}
-	return NULL;
+static void page_out(struct arena *a, char *at, long n, unsigned int *r)
+{
+	madvise(at, n * psize(), MADV_PAGEOUT);
 }
 
 static void *pager(void *arg)
 {
-	struct arena *a = arg;
-	unsigned int r = a->rand + 6;
-
-	while (!a->stop) {
-		long n;
-		char *at = some(a, &r, &n);
-
-		madvise(at, n * psize(), MADV_PAGEOUT);
-		usleep(rand_r(&r) % 1000);
-	}
-	return NULL;
+	return keep_at(arg, 6, 1000, page_out);
 }
 
-/* Takes a reference for a moment, as direct I/O does. */
+/*
+ * Takes a reference for a moment, as direct I/O does.  No malloc() here: its
+ * memory could come to lie where another thread has just moved a part away.
+ */
+static void read_remote(struct arena *a, char *at, long n, unsigned int *r)
+{
+	static char sink[SOME_MOST << 16];
+	struct iovec remote = { .iov_base = at, .iov_len = n * psize() };
+	struct iovec local = { .iov_base = sink, .iov_len = n * psize() };
+
+	process_vm_readv(getpid(), &local, 1, &remote, 1, 0);
+}
+
 static void *reader(void *arg)
 {
-	struct arena *a = arg;
-	unsigned int r = a->rand + 7;
-	size_t len = 256UL * psize();
-	char *to = malloc(len);
-
-	while (!a->stop) {
-		struct iovec local = { .iov_base = to, .iov_len = len };
-		struct iovec remote;
-		long n;
-
-		remote.iov_base = some(a, &r, &n);
-		remote.iov_len = n * psize();
-		process_vm_readv(getpid(), &local, 1, &remote, 1, 0);
-		usleep(rand_r(&r) % 500);
-	}
-	free(to);
-	return NULL;
+	return keep_at(arg, 7, 500, read_remote);
 }
 
-/* ---- less memory than is used ---- */
+/*
+ * ---- less memory than is used ----
+ *
+ * memory.high: what is pinned can be more than the limit, and memory.max would
+ * have somebody killed for it.
+ */
 
 struct limit {
 	char root[32];	/* empty: there is none */
@@ -256,7 +257,7 @@ static bool limit_begin(struct limit *l, size_t bytes)
 	    !limit_write(l->root, "cgroup.subtree_control", "+memory")) {
 		snprintf(l->dir, sizeof(l->dir), "%s/%d", l->root, getpid());
 		if (!mkdir(l->dir, 0755) &&
-		    !limit_write(l->dir, "memory.max", text))
+		    !limit_write(l->dir, "memory.high", text))
 			return true;
 	}
 	limit_end(l);
