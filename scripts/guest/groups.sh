@@ -301,7 +301,9 @@ g_thp_long() {
 
 # tmpfs and shared memory, by tools/testing/selftests/mm/thp_*.c of this repository.
 g_tmpfs() {
-	nr 0; calm
+	# A gigabyte on one node is what is wanted.
+	nr 0; echo 0 >$HP/hugepages-1048576kB/nr_hugepages
+	calm
 	t thp_tmpfs 300 mm/thp_tmpfs
 	t thp_tmpfs_map 300 mm/thp_tmpfs_map
 	t thp_faults 300 mm/thp_faults
@@ -437,6 +439,7 @@ g_end() {
 		check "empty-${h##*/}" 0 "$(cat "$h/nr_hugepages")"
 	done
 	check pools-at-end "" "$(pools_wrong)"
+	check memory-at-end "" "$(memory_lost "$unaccounted_before")"
 	# It says which counters are negative once all CPUs have told theirs.
 	echo 1 >/proc/sys/vm/stat_refresh
 	check negative-counters "" "$(dmesg | grep -a 'vmstat_refresh: ')"
@@ -451,6 +454,8 @@ g_end() {
 	check taint 0 "$(($(cat /proc/sys/kernel/tainted) & ~262144))"
 }
 
+calm
+unaccounted_before=$(unaccounted)
 for g in ${GROUPS_WANTED//,/ }; do
 	verdict "group $g"
 	"g_$g"

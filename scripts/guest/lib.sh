@@ -40,6 +40,33 @@ pools_wrong() {
 	done
 }
 
+# kB that are neither free nor show up anywhere, which includes what CPUs keep for
+# themselves on lists of free pages.
+unaccounted() {
+	local zram=0
+
+	[ ! -e /sys/block/zram0/mm_stat ] || read -r _ _ zram _ </sys/block/zram0/mm_stat
+	awk -v zram="$((zram / 1024))" '
+		/^(MemFree|Buffers|Cached|SwapCached|AnonPages|Slab|KernelStack|PageTables|SecPageTables|VmallocUsed|Percpu|Hugetlb):/ {
+			n += $2 }
+		/^MemTotal:/ { total = $2 }
+		END { print total - n - zram }' /proc/meminfo
+}
+
+# memory_lost BEFORE: kB of pages that nobody has any more.  CPUs give back a fifth
+# of their lists each second.
+memory_lost() {
+	local i now
+
+	for i in $(seq 30); do
+		calm
+		now=$(unaccounted)
+		[ $((now - $1)) -gt 65536 ] || return 0
+		sleep 1
+	done
+	echo "$1 kB before, $now kB now"
+}
+
 verdict() { echo "$*" >"$VERDICT"; }
 
 # Every knob of transparent huge pages, as the command that sets it again.
@@ -63,7 +90,7 @@ t() {
 	rc=$?
 	took=$(($(uptime_s) - start))
 	tail -c 200000 /tmp/out >"$LOG"
-	echo "=== $name: exit $rc" >"$LOG"
+	echo "=== $name: exit $rc; $(meminfo MemFree) kB free, $(unaccounted) unaccounted for" >"$LOG"
 	detail=$(grep -aE '^# Totals' /tmp/out | tail -n 1 | tr -d '#' | sed 's/^ *//')
 	case $rc in
 	0)	word=ok
