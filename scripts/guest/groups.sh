@@ -241,13 +241,17 @@ g_collapse() {
 	local fs p
 
 	nr 0; calm
-	t khugepaged_shmem 300 mm/khugepaged_shmem
-	for fs in ext4 xfs; do
-		t khugepaged_file-$fs 300 env KHUGEPAGED_DIR=/mnt/$fs mm/khugepaged_file
-	done
-	t khugepaged_stress 200 env KHUGEPAGED_DIR=/mnt/ext4 mm/khugepaged_stress 30
-	for p in knobs anon orders after; do
-		t khugepaged_$p 300 mm/khugepaged_$p
+	for p in $(echo "${OWN_TESTS:-shmem,file,stress,knobs,anon,orders,after}" | tr , ' '); do
+		case $p in
+		file)
+			for fs in ext4 xfs; do
+				t khugepaged_file-$fs 300 env KHUGEPAGED_DIR=/mnt/$fs mm/khugepaged_file
+			done ;;
+		stress)
+			t khugepaged_stress 200 env KHUGEPAGED_DIR=/mnt/ext4 mm/khugepaged_stress 30 ;;
+		*)
+			t khugepaged_$p 300 mm/khugepaged_$p ;;
+		esac
 	done
 	calm
 }

@@ -49,8 +49,9 @@ unaccounted() {
 	awk -v zram="$((zram / 1024))" '
 		/^(MemFree|Buffers|Cached|SwapCached|AnonPages|Slab|KernelStack|PageTables|SecPageTables|VmallocUsed|Percpu|Hugetlb):/ {
 			n += $2 }
+		/^nr_memmap_pages / { n += $2 * 4 }
 		/^MemTotal:/ { total = $2 }
-		END { print total - n - zram }' /proc/meminfo
+		END { print total - n - zram }' /proc/meminfo /proc/vmstat
 }
 
 # memory_lost BEFORE: kB of pages that nobody has any more.  CPUs give back a fifth
