@@ -94,7 +94,7 @@ static void expect_sums(struct __test_metadata *_metadata, size_t size)
 	EXPECT_EQ(huge_get(size, "nr_hugepages"), sum);
 }
 
-TEST_F_TIMEOUT(demote, one, 60)
+TEST_F(demote, one)
 {
 	char *p;
 
@@ -118,7 +118,7 @@ TEST_F_TIMEOUT(demote, one, 60)
 }
 
 /* Nothing, or more than there is: what is there goes, and that is no error. */
-TEST_F_TIMEOUT(demote, none_and_too_many, 60)
+TEST_F(demote, none_and_too_many)
 {
 	ASSERT_EQ(0, demote(self->big, -1, 0));
 	EXPECT_COUNTS(self->big, self->n, self->n, 0, 0);
@@ -131,7 +131,7 @@ TEST_F_TIMEOUT(demote, none_and_too_many, 60)
 	expect_sums(_metadata, self->small);
 }
 
-TEST_F_TIMEOUT(demote, on_one_node, 60)
+TEST_F(demote, on_one_node)
 {
 	for (int node = 0; node < huge_nodes(); node++) {
 		long here = huge_get_node(self->big, node, "nr_hugepages");
@@ -150,7 +150,7 @@ TEST_F_TIMEOUT(demote, on_one_node, 60)
 }
 
 /* Pages in use and pages that somebody was promised stay as they are. */
-TEST_F_TIMEOUT(demote, not_what_others_have, 60)
+TEST_F(demote, not_what_others_have)
 {
 	char *p = map(self->big, self->n);
 
@@ -178,7 +178,7 @@ TEST_F_TIMEOUT(demote, not_what_others_have, 60)
 }
 
 /* Pages beyond the small pool's size that are in use become part of it. */
-TEST_F_TIMEOUT(demote, small_pool_has_surplus, 60)
+TEST_F(demote, small_pool_has_surplus)
 {
 	char *p;
 
@@ -237,7 +237,7 @@ TEST_F(demote, size)
 }
 
 /* From the largest to the smallest size in every step there is. */
-TEST_F_TIMEOUT(demote, all_the_way_down, 60)
+TEST_F(demote, all_the_way_down)
 {
 	size_t size = self->big, next;
 	long n = 1, before;
@@ -257,7 +257,7 @@ TEST_F_TIMEOUT(demote, all_the_way_down, 60)
 }
 
 /* Against mmap of both sizes and changes of the small pool. */
-TEST_F_TIMEOUT(demote, against_everybody, 60)
+TEST_F(demote, against_everybody)
 {
 	int status;
 

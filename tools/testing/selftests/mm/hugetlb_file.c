@@ -391,13 +391,13 @@ static void race_run(struct __test_metadata *_metadata, int fd, int flags,
 	EXPECT_COUNTS(SZ_HUGE, POOL, POOL, 0, 0);
 }
 
-TEST_F_TIMEOUT(file, truncate_against_faults, 60)
+TEST_F(file, truncate_against_faults)
 {
 	race_run(_metadata, self->fd, MAP_SHARED, 0);
 	race_run(_metadata, self->fd, MAP_PRIVATE, 0);
 }
 
-TEST_F_TIMEOUT(file, punch_against_faults, 60)
+TEST_F(file, punch_against_faults)
 {
 	race_run(_metadata, self->fd, MAP_SHARED, 1);
 	race_run(_metadata, self->fd, MAP_PRIVATE, 1);
@@ -492,7 +492,7 @@ TEST_F(file, private_copy_beyond_the_end)
 	munmap(p, 2 * SZ_HUGE);
 }
 
-TEST_F_TIMEOUT(file, truncate_a_busy_private_mapping, 60)
+TEST_F(file, truncate_a_busy_private_mapping)
 {
 	truncate_private(_metadata, self->fd, busy_dontneed);
 	EXPECT_COUNTS(SZ_HUGE, POOL, POOL, 0, 0);
@@ -529,7 +529,7 @@ static int uffd_protect(int fd, char *p, uint64_t mode)
 }
 
 /* What is protected stays so when its page goes: the user has not unmapped it. */
-TEST_F_TIMEOUT(file, punch_a_busy_protected_mapping, 60)
+TEST_F(file, punch_a_busy_protected_mapping)
 {
 	struct race r = { .fd = self->fd, .n = 4 };
 	int uffd, lost = 0;
@@ -559,12 +559,12 @@ unmap:
 	munmap(r.p, r.n * SZ_HUGE);
 }
 
-TEST_F_TIMEOUT(file, remove_and_fallocate_against_faults, 60)
+TEST_F(file, remove_and_fallocate_against_faults)
 {
 	race_run(_metadata, self->fd, MAP_SHARED, 2);
 }
 
-TEST_F_TIMEOUT(file, dontneed_against_faults, 60)
+TEST_F(file, dontneed_against_faults)
 {
 	race_run(_metadata, self->fd, MAP_SHARED, 3);
 	race_run(_metadata, self->fd, MAP_PRIVATE, 3);

@@ -316,7 +316,7 @@ TEST_F(fork, mprotect_then_fork)
 	munmap(p, 2 * SZ_HUGE);
 }
 
-TEST_F_TIMEOUT(fork, many_rounds, 120)
+TEST_F(fork, many_rounds)
 {
 	char *p = map(3, MAP_PRIVATE);
 

@@ -94,7 +94,7 @@ FIXTURE_TEARDOWN(hvo)
  * The work item, for pages that are in use.  This test comes first, as a table
  * that is there stays.
  */
-TEST_F_TIMEOUT(hvo, no_tables_for_surplus, 120)
+TEST_F(hvo, no_tables_for_surplus)
 {
 	long fired;
 	char *p;
@@ -116,7 +116,7 @@ TEST_F_TIMEOUT(hvo, no_tables_for_surplus, 120)
 }
 
 /* Of 64 pages, some are where no table was needed so far. */
-TEST_F_TIMEOUT(hvo, no_tables, 120)
+TEST_F(hvo, no_tables)
 {
 	long fired;
 
@@ -146,7 +146,7 @@ static void wait_until_given(struct __test_metadata *_metadata, long whole,
 }
 
 /* The pages stay, serve again, and go later. */
-TEST_F_TIMEOUT(hvo, shrink, 120)
+TEST_F(hvo, shrink)
 {
 	char *p;
 
@@ -177,7 +177,7 @@ TEST_F_TIMEOUT(hvo, shrink, 120)
 }
 
 /* One failure, and every page that could be restored is gone all the same. */
-TEST_F_TIMEOUT(hvo, shrink_with_one_failure, 120)
+TEST_F(hvo, shrink_with_one_failure)
 {
 	long total;
 
@@ -210,7 +210,7 @@ static void surplus_comes_back(struct __test_metadata *_metadata, long whole)
 	EXPECT_COUNTS(SZ_HUGE, 4, 4, 0, 4);
 }
 
-TEST_F_TIMEOUT(hvo, surplus_goes_with_the_next_promise, 120)
+TEST_F(hvo, surplus_goes_with_the_next_promise)
 {
 	char *p;
 
@@ -221,7 +221,7 @@ TEST_F_TIMEOUT(hvo, surplus_goes_with_the_next_promise, 120)
 	EXPECT_COUNTS(SZ_HUGE, 0, 0, 0, 0);
 }
 
-TEST_F_TIMEOUT(hvo, surplus_goes_with_the_next_size, 120)
+TEST_F(hvo, surplus_goes_with_the_next_size)
 {
 	surplus_comes_back(_metadata, self->whole);
 	EXPECT_EQ(0, huge_set(SZ_HUGE, "nr_hugepages", 2));
@@ -229,7 +229,7 @@ TEST_F_TIMEOUT(hvo, surplus_goes_with_the_next_size, 120)
 }
 
 /* What a mount owned was surplus. */
-TEST_F_TIMEOUT(hvo, minimum_of_a_mount, 120)
+TEST_F(hvo, minimum_of_a_mount)
 {
 	char *dir;
 

@@ -183,7 +183,7 @@ static void *mover(void *arg)
 	return NULL;
 }
 
-TEST_F_TIMEOUT(migrate, status_while_pages_move, 120)
+TEST_F(migrate, status_while_pages_move)
 {
 	struct mover m = { .n = 2 };
 	int status, wrong = 0;

@@ -440,7 +440,7 @@ static void *count_up(void *arg)
 	return NULL;
 }
 
-TEST_F_TIMEOUT(numa, move_under_a_writer, 60)
+TEST_F(numa, move_under_a_writer)
 {
 	struct counting c = { };
 	char *p = map(3, MAP_PRIVATE);
@@ -496,7 +496,7 @@ static long take_offline(char *p, long n)
 	return -1;
 }
 
-TEST_F_TIMEOUT(numa, offline_moves_and_dissolves, 120)
+TEST_F(numa, offline_moves_and_dissolves)
 {
 	char *p = map(PER, MAP_PRIVATE);
 	struct huge_counts c;

@@ -480,7 +480,7 @@ static int node_of_pfn(long pfn)
 }
 
 /* Linux 6.12 as released hands the bad page out again. */
-TEST_F_TIMEOUT(poison, bad_page_never_comes_back, 120)
+TEST_F(poison, bad_page_never_comes_back)
 {
 	long pfn = free_pfn();
 	char *p = map(POOL, MAP_PRIVATE, -1);

@@ -248,7 +248,7 @@ TEST_F(pool, grow_under_a_signal)
 }
 
 /* A size that memory cannot hold: as much as there is, no error, no OOM. */
-TEST_F_TIMEOUT(pool, more_than_memory, 120)
+TEST_F(pool, more_than_memory)
 {
 	long total;
 
@@ -263,7 +263,7 @@ TEST_F_TIMEOUT(pool, more_than_memory, 120)
 }
 
 /* Resizing while others map and unmap. */
-TEST_F_TIMEOUT(pool, resize_under_use, 120)
+TEST_F(pool, resize_under_use)
 {
 	pid_t pid[2];
 
@@ -302,7 +302,7 @@ TEST_F_TIMEOUT(pool, resize_under_use, 120)
 	expect_sums(_metadata, self->nodes);
 }
 
-TEST_F_TIMEOUT(pool, demote_a_gigantic_page, 60)
+TEST_F(pool, demote_a_gigantic_page)
 {
 	size_t gig = 1UL << 30, to = SZ_HUGE;
 	long total = huge_get(gig, "nr_hugepages"), n;

@@ -272,7 +272,7 @@ static void twin_round(struct __test_metadata *_metadata, bool at_once)
 	munmap(other, 3 * SZ_HUGE);
 }
 
-TEST_F_TIMEOUT(resv, mremap_without_memory, 120)
+TEST_F(resv, mremap_without_memory)
 {
 	if (!fail_possible())
 		SKIP(return, "no fault injection");

@@ -407,7 +407,7 @@ static int racer(char *p, int fd, int seed)
 	return 0;
 }
 
-TEST_F_TIMEOUT(share, race, 90)
+TEST_F(share, race)
 {
 	int status;
 

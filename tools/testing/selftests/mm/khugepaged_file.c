@@ -277,7 +277,7 @@ static void race_open_child(struct race *r)
  * The collapser has the folios locked and wants the invalidate_lock, the opener
  * has the invalidate_lock and wants the folios: neither ever ends.
  */
-TEST_F_TIMEOUT(file, against_open, 200)
+TEST_F(file, against_open)
 {
 	struct race r = {
 		.path = self->path, .p = self->p, .len = self->len,
@@ -341,7 +341,7 @@ static bool two_writers(const char *path)
 }
 
 /* Both find huge pages; what the first one writes is not for the second to drop. */
-TEST_F_TIMEOUT(file, two_writers, 200)
+TEST_F(file, two_writers)
 {
 	time_t end = time(NULL) + seconds();
 	long lost = 0, rounds = 0;
@@ -377,7 +377,7 @@ static void *race_truncate(void *arg)
 }
 
 /* What is read is what was written, or zeroes where the file was cut off. */
-TEST_F_TIMEOUT(file, against_truncate, 200)
+TEST_F(file, against_truncate)
 {
 	struct race r = {
 		.path = self->path, .p = self->p, .len = self->len,

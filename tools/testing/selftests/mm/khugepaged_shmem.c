@@ -390,7 +390,7 @@ static bool race_step(struct race *r, long step)
 	return true;
 }
 
-TEST_F_TIMEOUT(shmem, against_truncate_and_punch, 120)
+TEST_F(shmem, against_truncate_and_punch)
 {
 	struct race r = {
 		.fd = self->fd, .p = self->p, .pages = self->pages,

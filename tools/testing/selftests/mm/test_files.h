@@ -9,6 +9,15 @@
 #include <string.h>
 #include <unistd.h>
 
+/*
+ * Seconds for a test that does not say.  The harness means 30; a kernel with
+ * every check on is ten times slower, and the host may have more to do.
+ */
+#ifdef TEST_TIMEOUT_DEFAULT
+#undef TEST_TIMEOUT_DEFAULT
+#define TEST_TIMEOUT_DEFAULT	300
+#endif
+
 /* 0, or the errno of the write */
 static inline int file_write(const char *path, const char *text)
 {
