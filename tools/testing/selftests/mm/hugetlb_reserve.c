@@ -688,6 +688,7 @@ static void seq_run(struct __test_metadata *_metadata, int seed)
 		"pagesize=2M", "pagesize=2M,min_size=4M",
 		"pagesize=2M,size=8M", "pagesize=2M,size=10M,min_size=6M",
 	};
+	const struct huge_counts want = { .total = POOL, .free = POOL };
 	struct sequence s = { };
 	struct huge_counts c;
 	char path[64];
@@ -718,7 +719,7 @@ static void seq_run(struct __test_metadata *_metadata, int seed)
 		unlink(path);
 	}
 	ASSERT_EQ(0, huge_umount(s.dir));
-	c = huge_counts_settled(SZ_HUGE, POOL);
+	c = huge_counts_awaited(SZ_HUGE, want);
 	ASSERT_EQ(POOL, c.total) TH_LOG("seed %d", seed);
 	ASSERT_EQ(POOL, c.free) TH_LOG("seed %d", seed);
 	ASSERT_EQ(0, c.resv) TH_LOG("seed %d", seed);

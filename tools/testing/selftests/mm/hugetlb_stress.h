@@ -70,11 +70,12 @@ static inline void stress_remove_files(void)
 /* With all jobs gone, is every page of a pool free and nobody's? */
 static inline bool stress_counters_rest(int pool)
 {
+	const struct huge_counts want = { .total = pool, .free = pool };
 	struct huge_counts c;
 
 	huge_set(SZ_HUGE, "nr_overcommit_hugepages", 0);
 	huge_set(SZ_HUGE, "nr_hugepages", pool);
-	c = huge_counts_settled(SZ_HUGE, pool);
+	c = huge_counts_awaited(SZ_HUGE, want);
 	ksft_print_msg("total %ld free %ld reserved %ld surplus %ld\n",
 		       c.total, c.free, c.resv, c.surplus);
 	return c.total == pool && c.free == pool && !c.resv && !c.surplus;

@@ -116,24 +116,52 @@ static inline struct huge_counts huge_counts_settled(size_t size, long free)
 	return c;
 }
 
+/* The same for all four. */
+static inline struct huge_counts huge_counts_awaited(size_t size,
+						     struct huge_counts want)
+{
+	struct huge_counts c;
+
+	for (int i = 0; i < 500; i++) {
+		c = huge_counts(size);
+		if (c.total == want.total && c.free == want.free &&
+		    c.resv == want.resv && c.surplus == want.surplus)
+			break;
+		usleep(10000);
+	}
+	return c;
+}
+
 #define EXPECT_COUNTS(size, t, f, r, s) do {				\
-	struct huge_counts c_ = huge_counts_settled((size), (f));	\
+	struct huge_counts want_ = { (t), (f), (r), (s) };		\
+	struct huge_counts c_ = huge_counts_awaited((size), want_);	\
 									\
-	EXPECT_EQ((t), c_.total);					\
-	EXPECT_EQ((f), c_.free);					\
-	EXPECT_EQ((r), c_.resv);					\
-	EXPECT_EQ((s), c_.surplus);					\
+	EXPECT_EQ(want_.total, c_.total);				\
+	EXPECT_EQ(want_.free, c_.free);					\
+	EXPECT_EQ(want_.resv, c_.resv);					\
+	EXPECT_EQ(want_.surplus, c_.surplus);				\
 } while (0)
 
-/* A pool of exactly n idle pages of 2M, or -1. */
+/*
+ * A pool of exactly n idle pages of 2M, or -1.  Where memory is in pieces, more
+ * than one try may be needed to get them; to get rid of them one has to do.
+ */
 static inline int huge_pool_exact(long n)
 {
+	const struct huge_counts want = { .total = n, .free = n };
+	struct huge_counts c;
+
 	huge_set(SZ_HUGE, "nr_overcommit_hugepages", 0);
-	if (huge_set(SZ_HUGE, "nr_hugepages", n))
-		return -1;
-	return huge_get(SZ_HUGE, "nr_hugepages") == n &&
-	       huge_get(SZ_HUGE, "free_hugepages") == n &&
-	       huge_get(SZ_HUGE, "resv_hugepages") == 0 ? 0 : -1;
+	for (int i = 0; i < 5; i++) {
+		if (huge_set(SZ_HUGE, "nr_hugepages", n))
+			return -1;
+		if (huge_get(SZ_HUGE, "nr_hugepages") >= n)
+			break;
+		file_write("/proc/sys/vm/drop_caches", "3");
+		file_write("/proc/sys/vm/compact_memory", "1");
+	}
+	c = huge_counts_awaited(SZ_HUGE, want);
+	return c.total == n && c.free == n && !c.resv ? 0 : -1;
 }
 
 static inline int huge_nodes(void)
