@@ -371,19 +371,22 @@ TEST_F(numa, mbind_moves)
 /* A page in use by others moves only for those who may move everything. */
 TEST_F(numa, move_what_others_use)
 {
-	int to_child[2], status;
+	int to_child[2], to_parent[2], status;
 	char *p = map(2, MAP_SHARED), c;
 
 	ASSERT_NE(MAP_FAILED, p);
 	ASSERT_EQ(0, bind_range(p, 2, MPOL_BIND, 1, 0));
 	fill(p, 2);
 	ASSERT_EQ(0, pipe(to_child));
+	ASSERT_EQ(0, pipe(to_parent));
 	if (fork() == 0) {
-		if (!filled(p, 2) || read(to_child[0], &c, 1) != 1)
+		if (!filled(p, 2) || write(to_parent[1], "x", 1) != 1 ||
+		    read(to_child[0], &c, 1) != 1)
 			_exit(1);
 		_exit(filled(p, 2) && on_node(p, 2, 1) == 2 ? 0 : 2);
 	}
-	usleep(100000);
+	close(to_parent[1]);
+	ASSERT_EQ(1, read(to_parent[0], &c, 1));
 	move_range(p, 2, 1, MPOL_MF_MOVE);
 	EXPECT_EQ(2, on_node(p, 2, 0));
 	EXPECT_EQ(0, move_range(p, 2, 1, MPOL_MF_MOVE_ALL));

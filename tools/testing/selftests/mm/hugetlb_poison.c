@@ -162,7 +162,7 @@ FIXTURE_TEARDOWN(poison)
 /* The file keeps the page, so that nobody takes zeros for data. */
 TEST_F(poison, page_of_a_file)
 {
-	int to_child[2], status;
+	int to_child[2], to_parent[2], status;
 	char *p, *q, c = 0;
 	long pfn;
 
@@ -172,13 +172,16 @@ TEST_F(poison, page_of_a_file)
 	fill(p, 2);
 	pfn = huge_pfn(p);
 	ASSERT_EQ(0, pipe(to_child));
+	ASSERT_EQ(0, pipe(to_parent));
 	if (fork() == 0) {
-		bus_code = p[0];
-		if (read(to_child[0], &c, 1) != 1 || !filled(p, 1))
+		c = p[0];
+		if (write(to_parent[1], &c, 1) != 1 ||
+		    read(to_child[0], &c, 1) != 1 || !filled(p, 1))
 			_exit(99);
 		_exit(read_bus(p));
 	}
-	usleep(100000);
+	close(to_parent[1]);
+	ASSERT_EQ(1, read(to_parent[0], &c, 1));
 
 	/* madvise(2) speaks for a task that ran into the error */
 	EXPECT_EQ(0, inject(p + SZ_HUGE / 2));
@@ -229,7 +232,7 @@ TEST_F(poison, early_kill)
 		c = p[0];
 		if (write(to_parent[1], &c, 1) != 1)
 			_exit(99);
-		sleep(10);
+		sleep(120);
 		_exit(98);
 	}
 	ASSERT_EQ(1, read(to_parent[0], &c, 1));

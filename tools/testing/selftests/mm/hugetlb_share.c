@@ -330,17 +330,20 @@ TEST_F(share, fork_and_exit)
 
 TEST_F(share, child_outlives_parent)
 {
-	int to_child[2], status;
+	int to_child[2], to_parent[2], status;
 	char c;
 
 	ASSERT_EQ(0, pipe(to_child));
+	ASSERT_EQ(0, pipe(to_parent));
 	if (fork() == 0) {
-		if (!holds(self->b) || read(to_child[0], &c, 1) != 1)
+		if (!holds(self->b) || write(to_parent[1], "x", 1) != 1 ||
+		    read(to_child[0], &c, 1) != 1)
 			_exit(1);
 		self->b[3 * SZ_HUGE] = 4;
 		_exit(holds(self->b) ? 0 : 2);
 	}
-	usleep(100000);
+	close(to_parent[1]);
+	ASSERT_EQ(1, read(to_parent[0], &c, 1));
 	munmap(self->b, SZ_GIG);
 	munmap(self->a, SZ_GIG);
 	self->a = MAP_FAILED;
