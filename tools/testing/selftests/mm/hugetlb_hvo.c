@@ -30,9 +30,23 @@ static long memmap_pages(void)
 /* A work item does it, after a grace period. */
 static long memmap_settled(long want)
 {
-	for (int i = 0; i < 100 && memmap_pages() != want; i++)
+	for (int i = 0; i < 300 && memmap_pages() != want; i++)
 		usleep(100000);
 	return memmap_pages();
+}
+
+/* With nothing under way any more: the same for two seconds. */
+static long memmap_at_rest(void)
+{
+	long now = memmap_pages(), before = now;
+
+	for (int i = 0, same = 0; i < 300 && same < 20; i++) {
+		usleep(100000);
+		now = memmap_pages();
+		same = now == before ? same + 1 : 0;
+		before = now;
+	}
+	return now;
 }
 
 FIXTURE(hvo) {
@@ -47,8 +61,7 @@ FIXTURE_SETUP(hvo)
 		SKIP(return, "struct pages are never given back here");
 	ASSERT_EQ(0, huge_pool_exact(0));
 	ASSERT_EQ(0, file_write(SYSCTL, "1"));
-	sleep(1);
-	self->memmap = memmap_pages();
+	self->memmap = memmap_at_rest();
 }
 
 FIXTURE_TEARDOWN(hvo)
