@@ -227,6 +227,7 @@ TEST_F_TIMEOUT(orders, pieces, SLOW)
 	khp_fill(self->p, NP, SEED);
 	look(self->p, &l);
 	ASSERT_TRUE(whole(&l, 0, 9));
+	enable(0);
 	for (long i = 1; i < NP; i += 3) {
 		ASSERT_EQ(0, madvise(self->p + size(i), size(1), MADV_DONTNEED));
 		touch_small(self->p, i, 1);
@@ -347,7 +348,6 @@ TEST_F_TIMEOUT(orders, locked, SLOW)
 	struct layout l;
 
 	touch_small(self->p, 0, 100);
-	enable(ORDERS);
 	ASSERT_EQ(0, mlock(self->p, size(100)));
 	enable(0x7c);
 	ASSERT_TRUE(khp_passes(3));
@@ -365,8 +365,8 @@ TEST_F_TIMEOUT(orders, read_only, SLOW)
 	struct layout before, after;
 
 	touch_small(self->p, 0, NP);
-	enable(ORDERS);
 	ASSERT_EQ(0, mprotect(self->p, size(ALL), PROT_READ));
+	enable(ORDERS);
 	look(self->p, &before);
 	ASSERT_TRUE(khp_passes(2));
 	look(self->p, &after);
@@ -441,9 +441,9 @@ TEST_F_TIMEOUT(orders, madvise_pinned, SLOW)
 	int fd[2];
 
 	touch_small(self->p, 0, NP);
-	enable(0x10);
 	ASSERT_EQ(0, pipe(fd));
 	ASSERT_EQ(1, vmsplice(fd[1], &iov, 1, 0));
+	enable(0x10);
 	EXPECT_EQ(EAGAIN, khp_collapse(self->p, size(NP)));
 	EXPECT_EQ(EAGAIN, khp_collapse(self->p, size(16)));
 	close(fd[0]);
