@@ -189,7 +189,7 @@ static uint64_t next_fault(int fd, uint64_t *flags)
 	struct pollfd pfd = { .fd = fd, .events = POLLIN };
 	struct uffd_msg msg;
 
-	if (poll(&pfd, 1, 10000) != 1 ||
+	if (poll(&pfd, 1, 100000) != 1 ||
 	    read(fd, &msg, sizeof(msg)) != sizeof(msg) ||
 	    msg.event != UFFD_EVENT_PAGEFAULT)
 		return 0;
@@ -428,7 +428,7 @@ TEST_F_TIMEOUT(after, ksm, SLOW)
 	file_write(KSM "pages_to_scan", "10000");
 	file_write(KSM "sleep_millisecs", "0");
 	ASSERT_EQ(0, file_write(KSM "run", "1"));
-	for (int i = 0; i < 500 && !merged; i++) {
+	for (int i = 0; i < 6000 && !merged; i++) {
 		usleep(10000);
 		merged = PAGEMAP_PFN(khp_pagemap(self->p + size(1))) ==
 			 PAGEMAP_PFN(khp_pagemap(twin));

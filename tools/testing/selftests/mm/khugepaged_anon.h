@@ -184,6 +184,9 @@ static inline long swap_out(char *p, long n)
 	long out = 0;
 
 	for (int tries = 0; tries < 20 && out < n; tries++) {
+		/* Of a CPU where we ran before */
+		if (tries)
+			khp_drain();
 		madvise(p, size(n), MADV_PAGEOUT);
 		out = 0;
 		for (long i = 0; i < n; i++)

@@ -164,7 +164,7 @@ TEST_F(file, khugepaged)
 	sync();
 	khp_touch(self->p, self->pages);
 	ASSERT_EQ(0, madvise(self->p, self->len, MADV_HUGEPAGE));
-	for (int i = 0; i < 10 && !all_huge(self->p, self->len); i++) {
+	for (int i = 0; i < 50 && !all_huge(self->p, self->len); i++) {
 		ASSERT_TRUE(khp_passes(1));
 		khp_touch(self->p, self->pages);
 	}
@@ -348,7 +348,7 @@ TEST_F(file, two_writers)
 
 	sync();
 	ASSERT_EQ(0, khp_collapse_retry(self->p, self->len));
-	while (time(NULL) < end) {
+	while (time(NULL) < end || (!rounds && time(NULL) < end + 100)) {
 		/* put back what differs, so that what is lost is noticed */
 		ASSERT_EQ(0, write_file_pages(self->path, self->pages));
 		sync();
@@ -390,7 +390,7 @@ TEST_F(file, against_truncate)
 	sync();
 	pthread_create(&a, NULL, race_collapse, &r);
 	pthread_create(&b, NULL, race_truncate, &cut);
-	while (time(NULL) < end) {
+	while (time(NULL) < end || (!cut.rounds && time(NULL) < end + 100)) {
 		long i = rand() % self->pages;
 		ssize_t got = pread(self->fd, buf, psize(), i * psize());
 		size_t good = 0;

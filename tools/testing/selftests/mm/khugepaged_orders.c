@@ -314,7 +314,7 @@ TEST_F_TIMEOUT(orders, ksm, SLOW)
 	file_write(KSM "pages_to_scan", "10000");
 	file_write(KSM "sleep_millisecs", "0");
 	ASSERT_EQ(0, file_write(KSM "run", "1"));
-	for (int i = 0; i < 500 && zeroes < 32; i++) {
+	for (int i = 0; i < 6000 && zeroes < 32; i++) {
 		usleep(10000);
 		zeroes = zeroes_merged();
 	}

@@ -97,7 +97,7 @@ static inline bool khp_passes(int n)
 	/* The pass that is under way may have been here already. */
 	long want = khp_full_scans() + n + 1;
 
-	for (int i = 0; i < 3000; i++) {
+	for (int i = 0; i < 12000; i++) {
 		if (khp_full_scans() >= want)
 			return true;
 		usleep(10000);
@@ -121,6 +121,12 @@ static inline long khp_meminfo(const char *field)
 	}
 	fclose(f);
 	return v;
+}
+
+/* Pages that wait in a batch of some CPU go to lists, where reclaim finds them. */
+static inline void khp_drain(void)
+{
+	file_write("/proc/sys/vm/drop_caches", "1");
 }
 
 /* Flags of pages next to each other; how many of them there are. */
@@ -315,12 +321,15 @@ static inline int khp_collapse(char *p, size_t len)
 	return madvise(p, len, MADV_COLLAPSE) ? errno : 0;
 }
 
-/* The same, as often as the answer is to try again. */
+/*
+ * The same, as often as the answer is to try again: somebody may have a page for
+ * a moment, or it is on its way to disk.
+ */
 static inline int khp_collapse_retry(char *p, size_t len)
 {
 	int err = 0;
 
-	for (int i = 0; i < 20; i++) {
+	for (int i = 0; i < 500; i++) {
 		err = khp_collapse(p, len);
 		if (err != EAGAIN)
 			break;
