@@ -403,6 +403,7 @@ static const char *collapse(size_t size, int advice)
 			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	char *p = (char *)(((uintptr_t)area + size - 1) & ~(size - 1));
 	const char *what = "refused";
+	int err;
 
 	if (area == MAP_FAILED)
 		return "no memory";
@@ -412,9 +413,11 @@ static const char *collapse(size_t size, int advice)
 	file_write(KHP_ROOT "enabled", "always");
 	if (advice)
 		madvise(area, 2 * size, advice);
-	if (!madvise(p, size, MADV_COLLAPSE))
+	/* khugepaged may be at it, too. */
+	err = khp_collapse_retry(p, size);
+	if (!err)
 		what = khp_order_at(p) > 0 ? "huge" : "small";
-	else if (errno != EINVAL)
+	else if (err != EINVAL)
 		what = "fails";
 	munmap(area, 2 * size);
 	return what;

@@ -22,6 +22,7 @@
 #include "vm_util.h"
 
 #define THP	"/sys/kernel/mm/transparent_hugepage/"
+#define MAX_NONE "khugepaged/max_ptes_none"
 #define SLOW	300		/* seconds for a test, on a debug kernel */
 #define PART	5		/* the page that is treated otherwise */
 
@@ -40,6 +41,7 @@ static int pagemap = -1;
 FIXTURE(map) {
 	char	enabled[64];
 	char	zero[8];
+	char	none[8];
 };
 
 static void knob(const char *path, char *old, size_t len, const char *new)
@@ -68,6 +70,9 @@ FIXTURE_SETUP(map)
 
 	memset(self->enabled, 0, sizeof(self->enabled));
 	memset(self->zero, 0, sizeof(self->zero));
+	memset(self->none, 0, sizeof(self->none));
+	/* No hole that a test makes is for khugepaged to fill. */
+	knob(THP MAX_NONE, self->none, sizeof(self->none), "0");
 	knob(THP "enabled", self->enabled, sizeof(self->enabled), "madvise");
 	knob(THP "use_zero_page", self->zero, sizeof(self->zero), "1");
 	from = strchr(self->enabled, '[');
@@ -87,6 +92,7 @@ FIXTURE_TEARDOWN(map)
 {
 	knob(THP "enabled", NULL, 0, self->enabled);
 	knob(THP "use_zero_page", NULL, 0, self->zero);
+	knob(THP MAX_NONE, NULL, 0, self->none);
 	munmap(all, 5 * size);
 	close(pagemap);
 }
