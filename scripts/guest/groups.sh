@@ -250,7 +250,7 @@ g_collapse() {
 		stress)
 			t khugepaged_stress 200 env KHUGEPAGED_DIR=/mnt/ext4 mm/khugepaged_stress 30 ;;
 		*)
-			t khugepaged_$p 300 mm/khugepaged_$p ;;
+			t khugepaged_$p 600 mm/khugepaged_$p ;;
 		esac
 	done
 	calm
@@ -285,7 +285,7 @@ g_thp() {
 	t thp_map 400 mm/thp_map
 	t thp_anon 200 mm/thp_anon
 	t thp_knobs 300 mm/thp_knobs
-	t thp_stress-short 300 env THP_STRESS_SECONDS=5 mm/thp_stress
+	t thp_stress-short 600 env THP_STRESS_SECONDS=5 mm/thp_stress
 	nr 0
 }
 
@@ -411,14 +411,14 @@ g_hvo() {
 	before=$(memmap_pages)
 	nr 128
 	# The work item waits for a grace period.
-	for i in 1 2 3 4 5 6 7 8 9 10; do
+	for i in {1..30}; do
 		[ $((before - $(memmap_pages))) = $want ] && break
 		sleep 1
 	done
 	check hvo-saves-7-of-8 $want $((before - $(memmap_pages)))
 	t hugepage-vmemmap 60 mm/hugepage-vmemmap
 	nr 0
-	for i in 1 2 3 4 5; do
+	for i in {1..30}; do
 		[ $((before - $(memmap_pages))) = 0 ] && break
 		sleep 1
 	done
@@ -427,7 +427,7 @@ g_hvo() {
 		nr 128
 		t hvo-map-$i 60 mm/map_hugetlb
 		nr 0; calm
-		t hvo-thp-$i 120 mm/transhuge-stress -d 5
+		t hvo-thp-$i 400 mm/transhuge-stress -d 5
 		t hvo-ksm-$i 300 mm/ksm_tests -H -s 50 -l 280
 	done
 }
