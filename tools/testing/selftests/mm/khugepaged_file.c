@@ -95,8 +95,12 @@ FIXTURE_SETUP(file)
 	self->len = WINDOWS * self->pmd;
 	snprintf(self->path, sizeof(self->path), "%s/khugepaged.%d", dir,
 		 getpid());
-	if (!probe(self->path, self->pmd))
+	if (!probe(self->path, self->pmd)) {
+		/* There is no teardown then. */
+		unlink(self->path);
+		thp_restore_settings();
 		SKIP(return, "not for files of this filesystem");
+	}
 	ASSERT_EQ(0, write_file_pages(self->path, self->pages));
 	self->fd = open(self->path, O_RDONLY);
 	ASSERT_LE(0, self->fd);
