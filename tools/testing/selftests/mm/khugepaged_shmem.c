@@ -96,13 +96,6 @@ static long blocks(int fd)
 	return fstat(fd, &st) ? -1 : st.st_blocks * 512L / psize();
 }
 
-/* Of everybody; what each CPU has counted on its own is added up before. */
-static long shmem_kb(void)
-{
-	file_write("/proc/sys/vm/stat_refresh", "1");
-	return khp_meminfo("Shmem");
-}
-
 /* From here on the order of the variant can be had, and no other. */
 static void enable(int order)
 {
@@ -128,7 +121,7 @@ TEST_F(shmem, madvise_full)
 
 	khp_fill(self->p, self->pages, SEED);
 	ASSERT_TRUE(khp_all_of_order(self->p, self->pages, 0));
-	shmem = shmem_kb();
+	shmem = khp_meminfo_exact("Shmem");
 	huge = khp_meminfo("ShmemHugePages");
 	enable(self->order);
 	ASSERT_EQ(0, khp_collapse_retry(self->p, self->len));
@@ -137,7 +130,7 @@ TEST_F(shmem, madvise_full)
 	EXPECT_TRUE(khp_holds(self->p, self->pages, SEED));
 	EXPECT_EQ(self->pages, blocks(self->fd));
 	/* Others may write to a tmpfs. */
-	EXPECT_GE(512, labs(shmem_kb() - shmem));
+	EXPECT_GE(512, labs(khp_meminfo_exact("Shmem") - shmem));
 	huge = khp_meminfo("ShmemHugePages") - huge;
 	EXPECT_EQ(self->order == khp_pmd_order() ? self->len >> 10 : 0, huge);
 }

@@ -123,6 +123,13 @@ static inline long khp_meminfo(const char *field)
 	return v;
 }
 
+/* The same, with what each CPU has counted on its own. */
+static inline long khp_meminfo_exact(const char *field)
+{
+	file_write("/proc/sys/vm/stat_refresh", "1");
+	return khp_meminfo(field);
+}
+
 /* Pages that wait in a batch of some CPU go to lists, where reclaim finds them. */
 static inline void khp_drain(void)
 {
