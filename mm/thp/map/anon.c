@@ -46,7 +46,10 @@ static unsigned long anon_orders(const struct vm_fault *vmf,
 	orders = __thp_vma_allowable_orders(vma, vma->vm_flags,
 					    TVA_IN_PF | TVA_ENFORCE_SYSFS,
 					    orders);
-	return orders ? thp_vma_suitable_orders(vma, vmf->address, orders) : 0;
+	/* No file whose pages would have to be aligned as well. */
+	return orders & thp_orders_around(vmf->address >> PAGE_SHIFT,
+					  vma->vm_start >> PAGE_SHIFT,
+					  vma->vm_end >> PAGE_SHIFT);
 }
 
 /**
