@@ -26,12 +26,12 @@ struct thp_fork {
 	pgtable_t	table;
 };
 
+/* What ends well ends here: the child has the table then, if there is one. */
 static void thp_fork_install(struct thp_fork *fork, pmd_t entry)
 {
 	struct thp_slot dst = fork->dst;
 
 	thp_entry_install(&dst, entry, fork->table);
-	fork->table = NULL;
 }
 
 /* Such an entry changes only under the mmap_lock, which is held. */
@@ -43,11 +43,9 @@ static bool thp_fork_is_special(pmd_t entry)
 /* Device memory: nothing is counted, and the parent's entry stays as it is. */
 static int thp_fork_special(struct thp_fork *fork, pmd_t entry)
 {
-	struct thp_slot dst = fork->dst;
-
 	VM_WARN_ON_ONCE(is_cow_mapping(fork->src.vma->vm_flags) &&
 			pmd_write(entry));
-	thp_entry_install(&dst, pmd_mkold(entry), NULL);
+	thp_fork_install(fork, pmd_mkold(entry));
 	return 0;
 }
 
@@ -146,7 +144,7 @@ static int thp_fork_locked(struct thp_fork *fork)
  * @src_mm: the parent
  * @dst_pmd: the child's slot, empty
  * @src_pmd: the parent's slot, seen to hold a huge entry
- * @addr: what both translate
+ * @addr: the first address that both translate
  * @dst_vma: the child's mapping
  * @src_vma: the parent's mapping
  *
@@ -163,8 +161,8 @@ int copy_huge_pmd(struct mm_struct *dst_mm, struct mm_struct *src_mm,
 		  struct vm_area_struct *src_vma)
 {
 	struct thp_fork fork = {
-		.dst = thp_slot_at(dst_vma, dst_pmd, addr),
-		.src = thp_slot_at(src_vma, src_pmd, addr),
+		.dst = { .vma = dst_vma, .pmd = dst_pmd, .addr = addr },
+		.src = { .vma = src_vma, .pmd = src_pmd, .addr = addr },
 	};
 	int err;
 
@@ -177,10 +175,11 @@ int copy_huge_pmd(struct mm_struct *dst_mm, struct mm_struct *src_mm,
 	}
 
 	err = thp_fork_locked(&fork);
+	if (!err)
+		return 0;
 	if (fork.table)
 		pte_free(dst_mm, fork.table);
-	if (err != -EBUSY)
-		return err;
-	__split_huge_pmd(src_vma, src_pmd, addr, false, NULL);
+	if (err == -EBUSY)
+		__split_huge_pmd(src_vma, src_pmd, addr, false, NULL);
 	return -EAGAIN;
 }
