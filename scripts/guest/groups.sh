@@ -305,6 +305,17 @@ g_thp_long() {
 	calm
 }
 
+# Every allocation of a huge page's verbs fails once; debug kernels can do that.
+g_thp_inject() {
+	local p
+
+	nr 0; calm
+	for p in $(echo "${OWN_TESTS:-inject,inject_verbs,inject_file}" | tr , ' '); do
+		t "thp_$p" 1200 env GLIBC_TUNABLES=glibc.pthread.rseq=0 "mm/thp_$p"
+	done
+	calm
+}
+
 # tmpfs and shared memory, by tools/testing/selftests/mm/thp_*.c of this repository.
 g_tmpfs() {
 	# A gigabyte on one node is what is wanted.

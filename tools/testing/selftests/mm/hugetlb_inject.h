@@ -50,11 +50,13 @@ enum inject_flags {
  * @prepare: what comes before; 0, INJECT_SKIP, or anything else
  * @run: the operation; 0, or why it was refused
  * @undo: what comes afterwards
+ * @good: are contents right, after t->err? NULL: not looked at
  * @errors: allowed besides ENOMEM
  * @fired: so many allocations it has at least
  * @refused: so many of them are not to be done without
  * @most: look no further than this many, 0 for all
  * @flags: INJECT_*
+ * @arg: for the operation
  */
 struct inject_op {
 	const char	*name;
@@ -64,11 +66,13 @@ struct inject_op {
 	int		(*prepare)(struct inject *t);
 	int		(*run)(struct inject *t);
 	void		(*undo)(struct inject *t);
+	bool		(*good)(struct inject *t);
 	int		errors[4];
 	unsigned int	fired;
 	unsigned int	refused;
 	unsigned int	most;
 	unsigned int	flags;
+	unsigned long	arg;
 };
 
 /**
@@ -80,6 +84,7 @@ struct inject_op {
  * @done: after the operation
  * @nth: the allocation that shall fail, 0 for none
  * @hit: it did
+ * @err: what the operation answered
  * @verbose: say what came of each failure
  * @fired: how many did so far
  * @refused: how often the operation was refused so far
@@ -99,6 +104,7 @@ struct inject {
 	struct inject_state	rest, ready, done;
 	unsigned int		nth;
 	bool			hit;
+	int			err;
 	bool			verbose;
 	unsigned int		fired, refused;
 	int			fd_nth;
@@ -314,6 +320,18 @@ static inline int inject_prepare(struct inject *t)
 	return err;
 }
 
+static inline void inject_expect_good(struct __test_metadata *_metadata,
+				      struct inject *t, int err)
+{
+	t->err = err;
+	if (!t->op->good)
+		return;
+	EXPECT_TRUE(t->op->good(t)) {
+		TH_LOG("%s, failure %u: wrong contents after %s", t->op->name,
+		       t->nth, err ? "a refusal" : "success");
+	}
+}
+
 /* True when the failure asked for has happened. */
 static inline bool inject_round(struct __test_metadata *_metadata,
 				struct inject *t, unsigned int nth)
@@ -337,6 +355,7 @@ static inline bool inject_round(struct __test_metadata *_metadata,
 	if (err) {
 		t->refused++;
 		inject_was_refused(_metadata, t, err);
+		inject_expect_good(_metadata, t, err);
 		err = inject_try(t, 0);
 		t->nth = nth;
 		EXPECT_EQ(0, err) {
@@ -344,6 +363,7 @@ static inline bool inject_round(struct __test_metadata *_metadata,
 			       nth);
 		}
 	}
+	inject_expect_good(_metadata, t, err);
 	if (op->flags & INJECT_LATE)
 		inject_expect_sums(_metadata, t);
 	else
@@ -482,17 +502,6 @@ static inline int inject_cgroup_leave(struct inject *t)
 	return err;
 }
 
-#define INJECT_HVO_KNOB	"/proc/sys/vm/hugetlb_optimize_vmemmap"
-
-static inline long inject_file_number(const char *path)
-{
-	int fd = open(path, O_RDONLY);
-	long v = fd < 0 ? -1 : inject_number(fd);
-
-	close(fd);
-	return v;
-}
-
 /* On one CPU pages come from the same node each time. */
 static inline void inject_stay(void)
 {
@@ -503,7 +512,21 @@ static inline void inject_stay(void)
 	sched_setaffinity(0, sizeof(cpus), &cpus);
 }
 
-/* ---- the test ---- */
+/* An address in a page table that nothing else needs. */
+static inline char *alone(void)
+{
+	unsigned long gig = 1UL << 30, at;
+	char *p = mmap(NULL, 2 * gig, PROT_NONE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (p == MAP_FAILED)
+		return NULL;
+	munmap(p, 2 * gig);
+	at = ((unsigned long)p + gig - 1) & ~(gig - 1);
+	return (char *)at;
+}
+
+/* ---- the fixture; each program sets it up for what it tests ---- */
 
 FIXTURE(inject) {
 	struct inject t;
@@ -512,56 +535,5 @@ FIXTURE(inject) {
 FIXTURE_VARIANT(inject) {
 	struct inject_op op;
 };
-
-FIXTURE_SETUP(inject)
-{
-	const struct inject_op *op = &variant->op;
-	struct inject *t = &self->t;
-
-	t->op = op;
-	t->verbose = inject_verbose();
-	t->hvo = inject_file_number(INJECT_HVO_KNOB);
-	if ((op->flags & INJECT_HVO) && t->hvo < 0)
-		SKIP(return, "struct pages are not given back here");
-	if ((op->flags & INJECT_NUMA) && huge_nodes() < 2)
-		SKIP(return, "one node");
-	if (op->flags & INJECT_HVO)
-		ASSERT_EQ(0, file_write(INJECT_HVO_KNOB, "1"));
-
-	inject_stay();
-	ASSERT_EQ(0, huge_pool_exact(op->pool));
-	ASSERT_EQ(0, huge_set(SZ_HUGE, "nr_overcommit_hugepages",
-			      op->overcommit));
-	ASSERT_EQ(0, pipe(t->to_child));
-	ASSERT_EQ(0, pipe(t->from_child));
-	inject_cgroup_enter(t);
-	if (op->mount) {
-		t->dir = huge_mount(op->mount);
-		ASSERT_NE(NULL, t->dir);
-	}
-	inject_open_nth(t);
-	ASSERT_GE(t->fd_nth, 0);
-	inject_add_all(&t->list, t->dir, t->cgroup[0] ? t->cgroup : NULL);
-}
-
-FIXTURE_TEARDOWN(inject)
-{
-	struct inject *t = &self->t;
-
-	inject_child_stop(t);
-	inject_forget_all(&t->list);
-	if (t->dir)
-		EXPECT_EQ(0, huge_umount(t->dir));
-	EXPECT_EQ(0, inject_cgroup_leave(t));
-	if (t->op->flags & INJECT_HVO)
-		file_write(INJECT_HVO_KNOB, t->hvo ? "1" : "0");
-	EXPECT_COUNTS(SZ_HUGE, t->op->pool, t->op->pool, 0, 0);
-	EXPECT_EQ(0, huge_pool_exact(0));
-}
-
-TEST_F_TIMEOUT(inject, points, 3600)
-{
-	inject_every_point(_metadata, &self->t);
-}
 
 #endif /* HUGETLB_INJECT_H */

@@ -194,9 +194,13 @@ static inline void inject_attr_begin(void)
 	inject_attr_calm();
 }
 
-/* As the kernel has them after boot. */
+static pid_t inject_attr_of;
+
+/* As the kernel has them after boot; not when a test of many exits. */
 static inline void inject_attr_end(void)
 {
+	if (getpid() != inject_attr_of)
+		return;
 	inject_attr_calm();
 	for (int attr = 0; attr < 2; attr++) {
 		inject_attr_range(attr, "reject", 0, 0);
@@ -252,6 +256,7 @@ static inline int inject_main(int argc, char **argv)
 		ksft_print_header();
 		ksft_exit_skip("no fault injection for memory\n");
 	}
+	inject_attr_of = getpid();
 	inject_attr_begin();
 	atexit(inject_attr_end);
 	return test_harness_run(argc, argv);

@@ -3,7 +3,7 @@
 #ifndef HUGETLB_INJECT_MAP_H
 #define HUGETLB_INJECT_MAP_H
 
-#include "hugetlb_inject.h"
+#include "hugetlb_inject_test.h"
 
 #define POOL	8
 
@@ -17,20 +17,6 @@ static inline int map_at(struct inject *t, char *at, long n, int flags, int fd)
 static inline int map_anon(struct inject *t, long n, int flags)
 {
 	return map_at(t, NULL, n, flags | MAP_ANONYMOUS | MAP_HUGETLB, -1);
-}
-
-/* An address in a page table that nothing else needs. */
-static inline char *alone(void)
-{
-	unsigned long gig = 1UL << 30, at;
-	char *p = mmap(NULL, 2 * gig, PROT_NONE,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	if (p == MAP_FAILED)
-		return NULL;
-	munmap(p, 2 * gig);
-	at = ((unsigned long)p + gig - 1) & ~(gig - 1);
-	return (char *)at;
 }
 
 static inline void unmap(struct inject *t)

@@ -16,7 +16,8 @@
 enum inject_kind {
 	VALUE_FILE,	/* the first number in a file */
 	VALUE_SUMS,	/* of a pool, less that of its nodes: 0 */
-	VALUE_STATUS,	/* HugetlbPages of this process, in KiB */
+	VALUE_NAMED,	/* the number next to its name */
+	VALUE_VMSTAT,	/* the same, of /proc/vmstat once all CPUs told theirs */
 	VALUE_BLOCKS,	/* free pages of a mount */
 	VALUE_INODES,	/* free inodes of a mount */
 	VALUE_MEMORY,	/* charged to a cgroup since, in pages of 2M, rounded */
@@ -49,15 +50,41 @@ static inline long inject_number(int fd)
 	return strtol(text, NULL, 10);
 }
 
-static inline long inject_status(int fd)
+/* A whole file, which may take several reads; until the next one. */
+static inline const char *inject_contents(int fd)
 {
-	char text[4096] = "";
-	const char *at;
+	static char text[32768];
+	size_t len = 0;
+	ssize_t got;
 
-	if (pread(fd, text, sizeof(text) - 1, 0) <= 0)
-		return -1;
-	at = strstr(text, "HugetlbPages:");
-	return at ? strtol(at + 13, NULL, 10) : -1;
+	while ((got = pread(fd, text + len, sizeof(text) - 1 - len, len)) > 0)
+		len += got;
+	text[len] = 0;
+	return text;
+}
+
+/* The number next to a name */
+static inline long inject_named(const char *text, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (const char *at = text; at && *at; at = strchr(at, '\n')) {
+		at += *at == '\n';
+		if (!strncmp(at, name, n) && (at[n] == ':' || at[n] == ' '))
+			return strtol(at + n + 1, NULL, 10);
+	}
+	return -1;
+}
+
+/* Sums of what each CPU has counted, or they may lag behind. */
+static inline void inject_refresh(void)
+{
+	int fd = open("/proc/sys/vm/stat_refresh", O_RDONLY);
+	char text[8];
+
+	while (read(fd, text, sizeof(text)) > 0)
+		;
+	close(fd);
 }
 
 /* Never below zero before the division, which would round the other way. */
@@ -74,8 +101,8 @@ static inline long inject_read(struct inject_value *value)
 	long v;
 
 	switch (value->kind) {
-	case VALUE_STATUS:
-		return inject_status(value->fd[0]);
+	case VALUE_NAMED:
+		return inject_named(inject_contents(value->fd[0]), value->name);
 	case VALUE_BLOCKS:
 		return fstatfs(value->fd[0], &sf) ? -1 : (long)sf.f_bfree;
 	case VALUE_INODES:
@@ -91,11 +118,26 @@ static inline long inject_read(struct inject_value *value)
 	return v;
 }
 
+/* Those of /proc/vmstat are next to each other: it is read once. */
 static inline void inject_look(struct inject_list *list,
 			       struct inject_state *state)
 {
-	for (int i = 0; i < list->n; i++)
-		state->v[i] = inject_read(&list->value[i]);
+	const char *vmstat = NULL;
+
+	for (int i = 0; i < list->n; i++) {
+		struct inject_value *value = &list->value[i];
+
+		if (value->kind != VALUE_VMSTAT) {
+			state->v[i] = inject_read(value);
+			vmstat = NULL;
+			continue;
+		}
+		if (!vmstat) {
+			inject_refresh();
+			vmstat = inject_contents(value->fd[0]);
+		}
+		state->v[i] = inject_named(vmstat, value->name);
+	}
 }
 
 static inline bool inject_same(const struct inject_list *list,
@@ -242,7 +284,7 @@ static inline void inject_add_all(struct inject_list *list, const char *mount,
 	}
 	if (dir)
 		closedir(dir);
-	inject_add(list, VALUE_STATUS, "/proc/self/status", "HugetlbPages");
+	inject_add(list, VALUE_NAMED, "/proc/self/status", "HugetlbPages");
 	if (mount) {
 		inject_add(list, VALUE_BLOCKS, mount, "free pages of the mount");
 		inject_add(list, VALUE_INODES, mount, "free inodes of the mount");

@@ -6,11 +6,6 @@
 #include "../kselftest_harness.h"
 #include "khugepaged_test.h"
 
-/* Pages of tables that others may come to need meanwhile */
-#define TABLES_SLACK	64
-/* kB that others may come to need */
-#define FREE_SLACK	4096
-
 struct rest {
 	long anon;	/* large folios of any size */
 	long partly;	/* of these, partly mapped */
@@ -55,25 +50,30 @@ static inline void rest_look(struct rest *r)
 		  khp_meminfo("Buffers");
 }
 
-static inline bool rest_same(const struct rest *before, const struct rest *now)
+static inline bool rest_same(const struct rest *before, const struct rest *now,
+			     const struct rest *slack)
 {
 	return now->anon == before->anon && now->partly == before->partly &&
 	       now->thps == before->thps &&
 	       now->shmem_thps == before->shmem_thps &&
-	       now->tables <= before->tables + TABLES_SLACK &&
-	       now->free >= before->free - FREE_SLACK;
+	       now->tables <= before->tables + slack->tables &&
+	       now->free >= before->free - slack->free;
 }
 
-/* Folios wait in lists of each CPU until somebody asks for them. */
-static inline void rest_expect(struct __test_metadata *_metadata,
-			       const struct rest *before)
+/*
+ * Folios wait in lists of each CPU until somebody asks for them.  Others may
+ * come to need page tables and memory meanwhile, as much as @slack says.
+ */
+static inline void rest_expect_within(struct __test_metadata *_metadata,
+				      const struct rest *before,
+				      const struct rest *slack)
 {
 	struct rest now;
 
 	for (int i = 0; i < 20; i++) {
 		file_write("/proc/sys/vm/drop_caches", "3");
 		rest_look(&now);
-		if (rest_same(before, &now))
+		if (rest_same(before, &now, slack))
 			break;
 		usleep(500000);
 	}
@@ -83,8 +83,16 @@ static inline void rest_expect(struct __test_metadata *_metadata,
 	EXPECT_EQ(before->partly, now.partly);
 	EXPECT_EQ(before->thps, now.thps);
 	EXPECT_EQ(before->shmem_thps, now.shmem_thps);
-	EXPECT_GE(before->tables + TABLES_SLACK, now.tables);
-	EXPECT_LE(before->free - FREE_SLACK, now.free);
+	EXPECT_GE(before->tables + slack->tables, now.tables);
+	EXPECT_LE(before->free - slack->free, now.free);
+}
+
+static inline void rest_expect(struct __test_metadata *_metadata,
+			       const struct rest *before)
+{
+	static const struct rest slack = { .tables = 64, .free = 4096 };
+
+	rest_expect_within(_metadata, before, &slack);
 }
 
 #endif /* THP_REST_H */
