@@ -62,7 +62,7 @@ static void undo_table(struct inject *t)
 FIXTURE_VARIANT_ADD(inject, fault_row) { .op = {
 	.name = "fault_row", .arg = ORDERS & ~PMD, .prepare = with_table,
 	.run = run_populate_row, .good = good_zero, .undo = undo_table,
-	.fired = 12, .refused = 5, .most = 12,
+	.fired = 12, .refused = 3, .most = 12,
 	.flags = INJECT_OWN | INJECT_PARTIAL | INJECT_LATE,
 } };
 
