@@ -6,7 +6,9 @@ set -euo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 BUILD=$ROOT/build
 JOBS=${JOBS:-$(nproc)}
-export CCACHE_BASEDIR=$ROOT CCACHE_NOHASHDIR=1
+# The kernel's rules have the compiler write down what a file includes: no need to
+# preprocess it once more to find that out.
+export CCACHE_BASEDIR=$ROOT CCACHE_NOHASHDIR=1 CCACHE_DEPEND=1
 export LC_ALL=C KBUILD_BUILD_TIMESTAMP=@0 KBUILD_BUILD_USER=hpage KBUILD_BUILD_HOST=hpage
 
 say()  { printf '==> %s\n' "$*"; }
