@@ -193,19 +193,27 @@ g_own() {
 	nr 0
 }
 
-# Every allocation of an operation fails once; hugetlb_inject_hvo first, as it
-# wants page tables that nobody split before.  Where nothing can be made to
-# fail, they skip.
-g_inject() {
+# inject ROOM SECONDS PROGRAM,...: every allocation of an operation fails once.
+# Where nothing can be made to fail, they skip.
+inject() {
 	local p
 
 	nr 0; calm
-	for p in $(echo "${OWN_TESTS:-inject_hvo,inject,inject_vma,inject_uffd,inject_file,inject_pool}" | tr , ' '); do
+	for p in $(echo "${OWN_TESTS:-$3}" | tr , ' '); do
 		# On its way out of the kernel a restartable sequence is
 		# written to; who has no memory for that is killed.
-		t "hugetlb_$p" 900 env GLIBC_TUNABLES=glibc.pthread.rseq=0 "mm/hugetlb_$p"
+		t "$1_$p" "$2" env GLIBC_TUNABLES=glibc.pthread.rseq=0 "mm/$1_$p"
 	done
-	nr 0
+	nr 0; calm
+}
+
+# hugetlb_inject_hvo wants page tables that nobody split before.
+g_inject() {
+	inject hugetlb 900 inject_hvo,inject,inject_vma,inject_uffd,inject_file,inject_pool
+}
+
+g_thp_inject() {
+	inject thp 1200 inject,inject_verbs,inject_file
 }
 
 g_stress() {
@@ -302,17 +310,6 @@ g_thp_stress() {
 g_thp_long() {
 	nr 0; calm
 	t thp_stress-long 2400 env THP_STRESS_SECONDS=67 mm/thp_stress
-	calm
-}
-
-# Every allocation of a huge page's verbs fails once; debug kernels can do that.
-g_thp_inject() {
-	local p
-
-	nr 0; calm
-	for p in $(echo "${OWN_TESTS:-inject,inject_verbs,inject_file}" | tr , ' '); do
-		t "thp_$p" 1200 env GLIBC_TUNABLES=glibc.pthread.rseq=0 "mm/thp_$p"
-	done
 	calm
 }
 

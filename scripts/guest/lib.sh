@@ -67,7 +67,8 @@ unaccounted() {
 }
 
 # memory_lost BEFORE: kB of pages that nobody has any more.  CPUs give back a fifth
-# of their lists each second.
+# of their lists each second; what is left of them makes this vary by 70 MB in runs
+# that lose nothing, hence 128.  Who loses a page loses it in every round of a test.
 memory_lost() {
 	local i now
 
